@@ -1,0 +1,21 @@
+# Warnings and sanitizers for our own C, as an interface library that every target of ours links.
+add_library(reglet_flags INTERFACE)
+target_compile_options(reglet_flags INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition
+  -Wvla -Wformat=2 -Wundef -Wwrite-strings -Wpointer-arith -Wcast-align -Wnull-dereference
+  -fno-common -fstack-protector-strong -ffile-prefix-map=${CMAKE_SOURCE_DIR}/=)
+if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
+  target_compile_options(reglet_flags INTERFACE -Wduplicated-cond -Wlogical-op -Wjump-misses-init)
+endif()
+target_compile_definitions(reglet_flags INTERFACE $<$<CONFIG:Release>:_FORTIFY_SOURCE=2>)
+target_link_options(reglet_flags INTERFACE -Wl,-z,relro,-z,now)
+if(REGLET_WERROR)
+  target_compile_options(reglet_flags INTERFACE -Werror)
+endif()
+if(REGLET_SANITIZE)
+  target_compile_options(reglet_flags INTERFACE -fsanitize=${REGLET_SANITIZE} -fno-omit-frame-pointer)
+  target_link_options(reglet_flags INTERFACE -fsanitize=${REGLET_SANITIZE})
+  if(REGLET_SANITIZE MATCHES "undefined")
+    target_compile_options(reglet_flags INTERFACE -fno-sanitize-recover=undefined)
+  endif()
+endif()

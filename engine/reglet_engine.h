@@ -1,0 +1,27 @@
+/*
+ * reglet_engine.h - what the engine crate adds to Wasmtime's C API. See engine/src/lib.rs.
+ */
+#ifndef REGLET_ENGINE_CRATE_H
+#define REGLET_ENGINE_CRATE_H
+
+#include <wasmtime.h>
+
+/* As wasm_engine_new_with_config(), but a failure is an error and not an abort. Takes `config` over. */
+wasmtime_error_t *reglet_engine_new(wasm_config_t *config, wasm_engine_t **out);
+
+/* What one instance may grow to, and what was refused. */
+struct reglet_engine_limits {
+    uint64_t memory_bytes;
+    uint64_t table_elements;
+    uint64_t refused_memory_bytes;   /* the first refused size, 0: none */
+    uint64_t refused_table_elements; /* the same */
+    uint64_t used_table_elements;
+};
+
+/* Holds a store to `limits`, which must live as long as the store. */
+void reglet_engine_store_limits(wasmtime_store_t *store, struct reglet_engine_limits *limits);
+
+/* Such as "wasmtime 48.0.8". Static. */
+const char *reglet_engine_version(void);
+
+#endif

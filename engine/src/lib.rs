@@ -1,0 +1,113 @@
+//! The engine under libreglet: Wasmtime's C API as it is, and the few things that it lacks.
+//!
+//! Everything here is declared for C in `engine/reglet_engine.h`. The C API keeps the fields of its types
+//! to itself; each type that is opened here is `repr(C)` around the one field that is meant, and `sole_field`
+//! holds that assumption at compile time.
+
+use std::ffi::c_char;
+use wasmtime::{Config, Engine, ResourceLimiter, Store};
+pub use wasmtime_c_api::*;
+
+/// Fails to compile unless `$outer` has exactly the layout of `$inner`, its only field.
+macro_rules! sole_field {
+    ($outer:ty, $inner:ty) => {
+        const _: () = assert!(
+            size_of::<$outer>() == size_of::<$inner>() && align_of::<$outer>() == align_of::<$inner>()
+        );
+    };
+}
+sole_field!(wasm_config_t, Config);
+sole_field!(wasm_engine_t, Engine);
+sole_field!(wasmtime_store_t, Store<WasmtimeStoreData>);
+
+/// Creates an engine and answers an error where `wasm_engine_new_with_config` aborts the process.
+/// Takes the configuration over.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn reglet_engine_new(
+    config: Box<wasm_config_t>,
+    out: &mut *mut wasm_engine_t,
+) -> Option<Box<wasmtime_error_t>> {
+    let config: Box<Config> = unsafe { Box::from_raw(Box::into_raw(config).cast()) };
+    match Engine::new(&config) {
+        Ok(engine) => {
+            *out = Box::into_raw(Box::new(engine)).cast();
+            None
+        }
+        Err(error) => Some(Box::new(error.into())),
+    }
+}
+
+/// What one instance may grow to, and what was refused: the C API's own limiter refuses without a trace.
+#[repr(C)]
+pub struct reglet_engine_limits {
+    memory_bytes: u64,
+    table_elements: u64,
+    /// Bytes of the first refused memory, 0 while nothing was refused.
+    refused_memory_bytes: u64,
+    /// Elements of the first refused table, 0 while nothing was refused.
+    refused_table_elements: u64,
+    /// Elements of all tables so far.
+    used_table_elements: u64,
+}
+
+impl ResourceLimiter for reglet_engine_limits {
+    fn memory_growing(&mut self, _: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        let allowed = desired as u64 <= self.memory_bytes;
+        if !allowed && self.refused_memory_bytes == 0 {
+            self.refused_memory_bytes = desired as u64;
+        }
+        Ok(allowed)
+    }
+
+    fn table_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        let total = (self.used_table_elements - current as u64).saturating_add(desired as u64);
+        let allowed = total <= self.table_elements;
+        if allowed {
+            self.used_table_elements = total;
+        } else if self.refused_table_elements == 0 {
+            self.refused_table_elements = total;
+        }
+        Ok(allowed)
+    }
+
+    fn instances(&self) -> usize {
+        1
+    }
+
+    fn memories(&self) -> usize {
+        1
+    }
+
+    fn tables(&self) -> usize {
+        100
+    }
+}
+
+struct LimitsPointer(*mut reglet_engine_limits);
+// The store and its limits belong to one call, which runs on one thread at a time.
+unsafe impl Send for LimitsPointer {}
+unsafe impl Sync for LimitsPointer {}
+
+impl LimitsPointer {
+    fn limits(&mut self) -> &'static mut reglet_engine_limits {
+        unsafe { &mut *self.0 }
+    }
+}
+
+/// Holds a store to `limits`, which the caller keeps alive as long as the store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn reglet_engine_store_limits(
+    store: &mut wasmtime_store_t,
+    limits: *mut reglet_engine_limits,
+) {
+    let store: &mut Store<WasmtimeStoreData> = unsafe { &mut *std::ptr::from_mut(store).cast() };
+    let mut pointer = LimitsPointer(limits);
+    store.limiter(move |_| -> &mut dyn ResourceLimiter { pointer.limits() });
+}
+
+/// The engine's name and version, NUL-terminated.
+#[unsafe(no_mangle)]
+pub extern "C" fn reglet_engine_version() -> *const c_char {
+    const VERSION: &str = concat!("wasmtime ", env!("REGLET_WASMTIME_VERSION"), "\0");
+    VERSION.as_ptr().cast()
+}

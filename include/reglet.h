@@ -1,0 +1,63 @@
+/*
+ * reglet.h - run plugins that you do not trust, under capabilities that you grant.
+ *
+ * A plugin is a WebAssembly module that describes itself, gives the schema of its configuration, and
+ * observes: it looks at a file, a port, a certificate, and returns evidence. Whatever it reaches for outside
+ * itself is decided by the grants of the runtime it is loaded in. The shortest way through the library:
+ *
+ *     reglet_runtime_new()            grants and limits
+ *     reglet_runtime_load_plugin()    compiles once per name
+ *     reglet_plugin_observe()         a fresh instance for each call, one deadline, one cancel token
+ *     reglet_result_json()            evidence, or why there is none
+ *
+ * WHAT THIS LIBRARY DOES TO YOUR PROCESS
+ *
+ * - Signals. The engine installs handlers for SIGSEGV, SIGILL, SIGBUS and SIGFPE when the first runtime is
+ * made, which turn faults of guest code into errors; any other fault goes on to the handler that was there
+ * before. Install your own handlers for these before, and chain if you install later. Signal masks are never
+ * changed.
+ * - Signal stacks. Each thread that makes a call gets an alternate signal stack of 256 KiB, freed with the
+ * thread.
+ * - Threads. A thread that ticks while calls are in flight (every 2 ms) and sleeps otherwise; one for each
+ * load while it compiles; and the engine's compiler pool, as many threads as the process may use processors.
+ * They block every signal.
+ * - Stack. A thread that makes a call needs 768 KiB of stack that is free: 512 KiB for the guest and 256 KiB
+ * for the host. A call on a thread with less is refused with REGLET_ERR_THREAD_STACK.
+ * - fork. Forking a process that uses the library and calling exec in the child is safe: every descriptor is
+ *   close-on-exec. In a child that does not exec, no function of this library may be called.
+ * - Descriptors. One for the process's procfs (to find the real path of what a plugin opened), one for each
+ * plugin's call in flight and each file that a plugin has open, one for each cancel token that something
+ * slept on.
+ * - Memory. 4 GiB of address space, not memory, is reserved for each call in flight. Out of memory is an
+ * error code here; the engine's compiler aborts the process instead.
+ * - Unloading. The shared library stays mapped once loaded: dlclose() does not unload it.
+ * - It never prints, exits, aborts on your input, changes the environment, the locale or the working
+ * directory. The engine aborts the process on a bug of its own.
+ *
+ * THREADS
+ *
+ * A function may be called from any thread, and at the same time as any other, unless its comment says
+ * otherwise. Objects that are not synchronised (reglet_config) say so.
+ *
+ * OWNERSHIP
+ *
+ * What a function writes to an `out` argument belongs to the caller, who gives it back with the function that
+ * the comment names. What a getter returns is borrowed from the object it was asked of. Outputs are untouched
+ * when a function fails.
+ */
+#ifndef REGLET_H
+#define REGLET_H
+
+#include <reglet/base.h>
+#include <reglet/cache.h>
+#include <reglet/cancel.h>
+#include <reglet/capability.h>
+#include <reglet/command.h>
+#include <reglet/config.h>
+#include <reglet/error.h>
+#include <reglet/log.h>
+#include <reglet/plugin.h>
+#include <reglet/result.h>
+#include <reglet/runtime.h>
+
+#endif

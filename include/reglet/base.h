@@ -1,0 +1,100 @@
+/*
+ * reglet/base.h - what every other header needs: symbol visibility, version, status codes.
+ */
+#ifndef REGLET_BASE_H
+#define REGLET_BASE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(__GNUC__) || defined(__clang__)
+#define REGLET_API              __attribute__((visibility("default")))
+#define REGLET_PRINTF(fmt, arg) __attribute__((format(printf, fmt, arg)))
+#else
+#define REGLET_API
+#define REGLET_PRINTF(fmt, arg)
+#endif
+
+#ifdef __cplusplus
+#define REGLET_BEGIN_DECLS extern "C" {
+#define REGLET_END_DECLS   }
+#else
+#define REGLET_BEGIN_DECLS
+#define REGLET_END_DECLS
+#endif
+
+/** Version of the headers. The library's own is reglet_version(); the SONAME changes with REGLET_ABI_VERSION.
+ */
+#define REGLET_VERSION_MAJOR  0
+#define REGLET_VERSION_MINOR  1
+#define REGLET_VERSION_PATCH  0
+#define REGLET_VERSION_STRING "0.1.0"
+#define REGLET_ABI_VERSION    0
+
+REGLET_BEGIN_DECLS
+
+/**
+ * What every function that can fail returns: 0, or one of these negative codes. The values never change
+ * meaning; new ones are added at the end. reglet_status_name() gives the stable lower-case name that the
+ * command line and JSON results use.
+ */
+typedef enum reglet_status {
+    REGLET_OK = 0,
+
+    /* The caller's side. */
+    REGLET_ERR_INVALID_ARGUMENT =
+        -1,                    /**< NULL where an object is required, a bad option value, a bad struct_size */
+    REGLET_ERR_NO_MEMORY = -2, /**< the host is out of memory */
+    REGLET_ERR_INVALID_GRANT = -3, /**< a capability does not parse; the message points at the character */
+    REGLET_ERR_INVALID_CONFIG =
+        -4,             /**< the plugin's config is not a JSON object, or not what its schema asks for */
+    REGLET_ERR_IO = -5, /**< a file of the host could not be read; errno is in the error */
+    REGLET_ERR_UNSUPPORTED = -6,  /**< this system lacks what is needed; the message names it */
+    REGLET_ERR_THREAD_STACK = -7, /**< the calling thread's stack is too small for a call; nothing was run */
+    REGLET_ERR_CLOSED = -8,       /**< the plugin or its runtime was closed */
+
+    /* Loading. */
+    REGLET_ERR_NOT_LOADED = -20,     /**< no plugin of that name is loaded */
+    REGLET_ERR_NAME_TAKEN = -21,     /**< that name is loaded with other bytes */
+    REGLET_ERR_INVALID_MODULE = -22, /**< the bytes are no WebAssembly core module that validates */
+    REGLET_ERR_UNKNOWN_IMPORT =
+        -23, /**< the module imports what the host does not provide; the message names it */
+    REGLET_ERR_SIGNATURE = -24,    /**< an import or export has another signature; the message has both */
+    REGLET_ERR_MODULE_SIZE = -25,  /**< the module is larger than the limit */
+    REGLET_ERR_PIN_MISMATCH = -26, /**< the module's SHA-256 is not the one its grants are pinned to */
+
+    /* A call that ran, and did not end properly. */
+    REGLET_ERR_MISSING_EXPORT = -40, /**< the module does not export what was called */
+    REGLET_ERR_TRAP = -41,           /**< the guest trapped */
+    REGLET_ERR_EXIT = -42,           /**< the guest called proc_exit; the message has its code */
+    REGLET_ERR_TIMEOUT = -43,        /**< the call's deadline passed */
+    REGLET_ERR_CANCELLED = -44,      /**< the call's token was cancelled */
+    REGLET_ERR_BAD_OUTPUT =
+        -45, /**< the guest's answer is outside its memory, not JSON, or not of the right shape */
+    REGLET_ERR_PLUGIN = -46, /**< the plugin answered with an error of its own (describe, schema) */
+    REGLET_ERR_DENIED = -47, /**< a capability was missing where that ends the call */
+
+    /* Limits. */
+    REGLET_ERR_MEMORY_LIMIT = -60, /**< the guest wanted more memory than it may have */
+    REGLET_ERR_TABLE_LIMIT = -61,  /**< the guest wanted more table elements than it may have */
+    REGLET_ERR_STACK_LIMIT = -62,  /**< the guest's call stack is exhausted */
+    REGLET_ERR_RESULT_LIMIT = -63, /**< the guest's answer is larger than the host will read */
+    REGLET_ERR_OUTPUT_LIMIT = -64, /**< the guest wrote more to stdout, stderr or the log than it may */
+
+    REGLET_ERR_INTERNAL = -99 /**< a bug in this library or its engine; please report it */
+} reglet_status;
+
+/** The code's stable name, such as "timeout" or "memory_limit"; "unknown" for a value that is none. Never
+ * NULL. */
+REGLET_API const char *reglet_status_name(reglet_status status);
+
+/** The library's version, such as "0.1.0". Static storage. Any thread. */
+REGLET_API const char *reglet_version(void);
+
+/** The engine and its version, such as "wasmtime 48.0.8". Static storage. Any thread. */
+REGLET_API const char *reglet_engine_version(void);
+
+REGLET_END_DECLS
+
+#endif

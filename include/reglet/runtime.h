@@ -1,0 +1,183 @@
+/*
+ * reglet/runtime.h - a runtime: grants, limits, and the plugins loaded under them.
+ */
+#ifndef REGLET_RUNTIME_H
+#define REGLET_RUNTIME_H
+
+#include <reglet/cache.h>
+#include <reglet/cancel.h>
+#include <reglet/capability.h>
+#include <reglet/log.h>
+
+REGLET_BEGIN_DECLS
+
+/** A runtime. Every function on it may be called from any thread, but for reglet_runtime_free(). */
+typedef struct reglet_runtime reglet_runtime;
+
+/** A loaded plugin; see reglet/plugin.h. */
+typedef struct reglet_plugin reglet_plugin;
+
+/** One capability granted to one plugin. */
+typedef struct reglet_grant {
+    const char *plugin;     /**< the name under which the plugin is loaded */
+    const char *capability; /**< such as "fs:read:/etc/hosts" */
+} reglet_grant;
+
+/** The only module that may be loaded under a name. */
+typedef struct reglet_pin {
+    const char *plugin; /**< the name */
+    const char *sha256; /**< SHA-256 of the module's bytes, 64 hexadecimal digits */
+} reglet_pin;
+
+/** Which compilation cache a runtime uses. */
+typedef enum reglet_cache_mode {
+    REGLET_CACHE_SHARED = 0, /**< the one that all runtimes of this process share */
+    REGLET_CACHE_OWN,        /**< the one in `cache` */
+    REGLET_CACHE_NONE        /**< none: each plugin is compiled for itself */
+} reglet_cache_mode;
+
+/**
+ * Options of a runtime. All zero (but struct_size) is valid and safe: nothing is granted, every limit has its
+ * default. Everything is copied; nothing needs to live longer than the call.
+ */
+typedef struct reglet_runtime_options {
+    size_t struct_size; /**< sizeof(reglet_runtime_options); REGLET_RUNTIME_OPTIONS_INIT sets it */
+
+    const char
+        *host_version; /**< version of the embedding program, for plugins and logs; NULL: the library's */
+
+    const reglet_grant *grants; /**< capabilities granted by name; they apply as they are */
+    size_t grant_count;
+    const char *const *shared_grants; /**< capabilities for every plugin; each applies to a request only where
+                                           the plugin also declared a capability that covers the request */
+    size_t shared_grant_count;
+    const reglet_pin *pins; /**< modules pinned to names */
+    size_t pin_count;
+
+    /** Linear memory of one instance in MiB. 0: 256. -1: unlimited (4096, what wasm32 can address). 1 to
+       4096: as given, with a warning event below 64. Anything else is refused. */
+    int64_t memory_limit_mib;
+
+    reglet_cache_mode cache_mode;
+    reglet_cache *cache; /**< for REGLET_CACHE_OWN; the runtime takes its own reference */
+
+    /** Time for a call that sets none, in milliseconds. 0: 30000. -1: no deadline. */
+    int64_t default_timeout_ms;
+
+    reglet_log_fn log; /**< receives events; NULL: they are dropped */
+    void *log_user_data;
+
+    /** Absolute directory that relative grants start from; NULL: the process's current one, read once. */
+    const char *working_directory;
+
+    /** Evidence larger than this many bytes of JSON is shortened and marked. 0: 1 MiB. -1: never shortened.
+     */
+    int64_t max_evidence_bytes;
+    /** Bytes read from a guest as one answer. 0: 64 MiB, which is also the most. */
+    int64_t max_result_bytes;
+    /** Bytes one call may write to stdout, stderr and log_message together. 0: 1 MiB. -1: unlimited. */
+    int64_t max_output_bytes;
+    /** Elements of all tables of one instance together. 0: 1,000,000. */
+    int64_t max_table_elements;
+
+    /** Check a config's required fields and their types against the plugin's schema before observe. */
+    bool check_config;
+} reglet_runtime_options;
+
+#define REGLET_RUNTIME_OPTIONS_INIT                                                                          \
+    { sizeof(reglet_runtime_options) }
+
+/**
+ * Makes a runtime. Parses every grant, resolves the symbolic links in their literal parts, and copies the
+ * process's environment, which plugins see only as far as it is granted, and as it was at this moment.
+ *
+ * @param options  NULL is the same as all zero
+ * @param out      receives the runtime, to be freed with reglet_runtime_free(); untouched on failure
+ * @return REGLET_OK; REGLET_ERR_INVALID_GRANT (which grant, of which plugin, at which character);
+ *         REGLET_ERR_INVALID_ARGUMENT (which option, and what it may be); REGLET_ERR_UNSUPPORTED;
+ *         REGLET_ERR_NO_MEMORY
+ */
+REGLET_API reglet_status reglet_runtime_new(const reglet_runtime_options *options, reglet_runtime **out,
+                                            reglet_error **err);
+
+/**
+ * Closes every plugin, waits for the calls in flight (cancel them first if they may take long), and frees.
+ * Plugins that the caller still holds stay valid objects that answer REGLET_ERR_CLOSED. Results and tokens
+ * live on. No other thread may use the runtime object during or after this call. Not from a callback. NULL is
+ * allowed.
+ */
+REGLET_API void reglet_runtime_free(reglet_runtime *runtime);
+
+/** Options of a load. All zero (but struct_size) is the default; NULL as well. */
+typedef struct reglet_load_options {
+    size_t struct_size;          /**< sizeof(reglet_load_options); REGLET_LOAD_OPTIONS_INIT sets it */
+    int64_t timeout_ms;          /**< for this load, in milliseconds. 0 or -1: none */
+    reglet_cancel_token *cancel; /**< cancels this load; NULL: none */
+    int64_t max_module_bytes;    /**< larger modules are refused. 0: 128 MiB. -1: unlimited */
+} reglet_load_options;
+
+#define REGLET_LOAD_OPTIONS_INIT                                                                             \
+    { sizeof(reglet_load_options) }
+
+/**
+ * Loads a plugin under a name: compiles the bytes, and checks imports and exports. Once a name is loaded, the
+ * same bytes answer the same plugin. Several threads may load at once; the same name is compiled once,
+ * different names side by side. A load that is given up (deadline, token) leaves a compilation that goes on
+ * in a thread of the library and is thrown away.
+ *
+ * @param name     1 to 255 bytes of UTF-8 without control characters and "/"
+ * @param wasm     the module; copied
+ * @param out      receives a reference, to be given back with reglet_plugin_unref(); untouched on failure
+ * @return REGLET_OK; REGLET_ERR_NAME_TAKEN (other bytes: see reglet_runtime_replace_plugin());
+ *         REGLET_ERR_INVALID_MODULE; REGLET_ERR_UNKNOWN_IMPORT; REGLET_ERR_SIGNATURE; REGLET_ERR_MODULE_SIZE;
+ *         REGLET_ERR_PIN_MISMATCH; REGLET_ERR_TIMEOUT; REGLET_ERR_CANCELLED; REGLET_ERR_INVALID_ARGUMENT;
+ *         REGLET_ERR_NO_MEMORY
+ */
+REGLET_API reglet_status reglet_runtime_load_plugin(reglet_runtime *runtime, const char *name,
+                                                    const void *wasm, size_t wasm_size,
+                                                    const reglet_load_options *options, reglet_plugin **out,
+                                                    reglet_error **err);
+
+/** Loads from a file; otherwise as reglet_runtime_load_plugin(). Also REGLET_ERR_IO, with the path and errno.
+ */
+REGLET_API reglet_status reglet_runtime_load_plugin_file(reglet_runtime *runtime, const char *name,
+                                                         const char *path, const reglet_load_options *options,
+                                                         reglet_plugin **out, reglet_error **err);
+
+/**
+ * Puts other bytes under a name that is loaded. Handles that exist answer from the new module from now on;
+ * calls in flight finish on the old one. On failure the old one stays.
+ *
+ * @return as reglet_runtime_load_plugin(), but REGLET_ERR_NOT_LOADED instead of REGLET_ERR_NAME_TAKEN
+ */
+REGLET_API reglet_status reglet_runtime_replace_plugin(reglet_runtime *runtime, const char *name,
+                                                       const void *wasm, size_t wasm_size,
+                                                       const reglet_load_options *options,
+                                                       reglet_error **err);
+
+/**
+ * Finds a loaded plugin.
+ *
+ * @param out  receives a reference, to be given back with reglet_plugin_unref(); untouched on failure
+ * @return REGLET_OK, REGLET_ERR_NOT_LOADED, REGLET_ERR_INVALID_ARGUMENT
+ */
+REGLET_API reglet_status reglet_runtime_get_plugin(reglet_runtime *runtime, const char *name,
+                                                   reglet_plugin **out, reglet_error **err);
+
+/**
+ * The raw JSON Schema of a loaded plugin's config, byte for byte as the plugin gave it.
+ *
+ * @param out       receives the bytes and a NUL that is not counted, to be freed with reglet_free();
+ * untouched on failure
+ * @param out_size  receives their number; may be NULL
+ * @return REGLET_OK, REGLET_ERR_NOT_LOADED, and whatever reglet_plugin_schema() returns
+ */
+REGLET_API reglet_status reglet_runtime_plugin_schema(reglet_runtime *runtime, const char *name, char **out,
+                                                      size_t *out_size, reglet_error **err);
+
+/** Frees memory that a function of this library handed over with these words. NULL is allowed. */
+REGLET_API void reglet_free(void *memory);
+
+REGLET_END_DECLS
+
+#endif

@@ -1,0 +1,70 @@
+/*
+ * engine.h - compiling and running modules. The only room that knows which engine is underneath.
+ */
+#ifndef REGLET_ENGINE_ENGINE_H
+#define REGLET_ENGINE_ENGINE_H
+
+#include "engine/guest.h"
+
+/* The engine with its settings, host functions and ticker. Reference counted, thread safe. */
+struct reglet__engine;
+
+/* `imports`: everything a module may import; static tables. */
+reglet_status reglet__engine_new(const struct reglet__import *const tables[], const size_t counts[],
+                                 size_t table_count, struct reglet__engine **out, reglet_error **err);
+struct reglet__engine *reglet__engine_ref(struct reglet__engine *engine);
+void reglet__engine_unref(struct reglet__engine *engine);
+
+/* A compiled module whose imports are known to be there. Reference counted, thread safe. */
+struct reglet__module;
+
+/* Takes as long as the compiler takes: cannot be interrupted. INVALID_MODULE, UNKNOWN_IMPORT, SIGNATURE,
+ * NO_MEMORY. */
+reglet_status reglet__module_compile(struct reglet__engine *engine, const void *wasm, size_t size,
+                                     struct reglet__module **out, reglet_error **err);
+struct reglet__module *reglet__module_ref(struct reglet__module *module);
+void reglet__module_unref(struct reglet__module *module);
+
+/*
+ * Looks an export up. Returns its signature ("ii->I") when it is a function whose types are all numbers;
+ * "memory", "global", "table" or "other" when it is something else; NULL when there is none. Borrowed from
+ * the module.
+ */
+const char *reglet__module_export(const struct reglet__module *module, const char *name);
+
+/* Limits on one instance. Memory in bytes; tables in elements of all tables together. */
+struct reglet__guest_limits {
+    uint64_t memory;
+    uint64_t table_elements;
+};
+
+/* What a call needs of its surroundings; lives as long as the guest. */
+struct reglet__guest_options {
+    struct reglet__guest_limits limits;
+    const struct reglet__interrupt *interrupt;
+    void *states[REGLET__ROOM_COUNT];
+};
+
+/*
+ * Makes a fresh instance. Runs the module's start function, if it has one, under the interrupt. On failure
+ * the guest is gone and *err says why: TRAP, EXIT, TIMEOUT, CANCELLED, a limit, NO_MEMORY, or what a host
+ * function stopped with.
+ */
+reglet_status reglet__guest_new(struct reglet__module *module, const struct reglet__guest_options *options,
+                                struct reglet__guest **out, uint32_t *exit_code, reglet_error **err);
+void reglet__guest_free(struct reglet__guest *guest);
+
+/*
+ * Calls an exported function. `slots` holds the arguments and receives the results; the caller has checked
+ * the signature with reglet__module_export(). MISSING_EXPORT, and as reglet__guest_new(); EXIT with
+ * *exit_code.
+ */
+reglet_status reglet__guest_call(struct reglet__guest *guest, const char *name, union reglet__slot *slots,
+                                 size_t count, uint32_t *exit_code, reglet_error **err);
+
+/* Whether the calling thread has stack enough for a call. */
+bool reglet__engine_thread_stack_suffices(void);
+
+const char *reglet__engine_version(void);
+
+#endif

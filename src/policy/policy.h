@@ -1,0 +1,113 @@
+/*
+ * policy.h - what a plugin may do: parsed capabilities, and the decision on one request. Pure: no I/O at all.
+ *
+ * Parsing happens when a runtime is made (grants) and when a plugin was described (declarations); deciding
+ * happens at every host call, on any thread, on a policy that no longer changes.
+ */
+#ifndef REGLET_POLICY_POLICY_H
+#define REGLET_POLICY_POLICY_H
+
+#include <reglet/error.h>
+
+enum reglet__kind {
+    REGLET__KIND_FS,
+    REGLET__KIND_NETWORK,
+    REGLET__KIND_ENV,
+    REGLET__KIND_EXEC,
+    REGLET__KIND_KV
+};
+
+/* One parsed capability. Immutable. */
+struct reglet__capability;
+
+/*
+ * Parses `kind:pattern`. On failure REGLET_ERR_INVALID_GRANT, one line that says what was found and what
+ * would be right, and the byte offset of the offending character in `text`.
+ */
+reglet_status reglet__capability_parse(const char *text, struct reglet__capability **out, reglet_error **err);
+void reglet__capability_free(struct reglet__capability *capability);
+const char *reglet__capability_text(const struct reglet__capability *capability); /* as it was written */
+enum reglet__kind reglet__capability_kind(const struct reglet__capability *capability);
+
+/*
+ * fs only. The part of the pattern up to the first segment with a wildcard, unescaped, as it was written:
+ * what the runtime resolves in the file system once. A pattern that starts with "**" has the literal part
+ * "/"; a relative one a relative literal part ("" when its first segment is a glob already). `*whole` says
+ * whether there is no wildcard.
+ */
+const char *reglet__capability_fs_literal(const struct reglet__capability *capability, bool *whole);
+
+/*
+ * fs only. Puts the resolved literal part in place: an absolute path without ".", "..", "//" and symbolic
+ * links. Must be done, for every fs grant and declaration, before it takes part in a decision; without it the
+ * capability matches nothing. `links`: absolute real paths (parent resolved) of the symbolic links that the
+ * literal part went through and that may therefore be looked at; copied.
+ */
+reglet_status reglet__capability_fs_resolve(struct reglet__capability *capability, const char *literal,
+                                            const char *const *links, size_t link_count);
+
+/* What is asked of a file. The path is always the kernel's real path of an opened object, never a guest's
+ * string. */
+enum reglet__fs_access {
+    REGLET__FS_READ,  /* read content, or list a directory entirely */
+    REGLET__FS_WRITE, /* change content, size, times; create, remove, rename */
+    REGLET__FS_LOOK,  /* stat, walk through, list what leads to a granted path; readlink of a granted link */
+};
+
+/* The answer to one request. A host function acts only on a decision that it holds in its hand. */
+struct reglet__decision {
+    bool allowed;
+    const char
+        *rule; /* the capability that allowed it, as written; borrowed from the policy; NULL when denied */
+    const char *reason; /* static: why it was denied, for people; NULL when allowed */
+};
+
+/* The capabilities of one plugin: granted by name, shared by all plugins, declared by the plugin. */
+struct reglet__policy;
+
+reglet_status reglet__policy_new(struct reglet__policy **out);
+void reglet__policy_free(struct reglet__policy *policy);
+
+/* All take the capability over, also when they fail (REGLET_ERR_NO_MEMORY). */
+reglet_status reglet__policy_grant(struct reglet__policy *policy, struct reglet__capability *capability);
+reglet_status reglet__policy_share(struct reglet__policy *policy, struct reglet__capability *capability);
+reglet_status reglet__policy_declare(struct reglet__policy *policy, struct reglet__capability *capability);
+/* A declaration of a bare "*" or "**" covers everything of its kind. */
+reglet_status reglet__policy_declare_all(struct reglet__policy *policy, enum reglet__kind kind);
+
+/* Real paths (files, and directories with all below them) that no glob matches: the runtime's own. Copied. */
+reglet_status reglet__policy_protect(struct reglet__policy *policy, const char *path);
+
+/* Whether any grant of this kind exists: without one a request can be refused before anything is looked at.
+ */
+bool reglet__policy_has(const struct reglet__policy *policy, enum reglet__kind kind);
+
+/*
+ * A granted capability decides; a shared one only together with a declaration that covers the same request.
+ * `path` is absolute, without "." and "..". `is_symlink`: the object is itself a symbolic link (opened with
+ * O_NOFOLLOW).
+ */
+struct reglet__decision reglet__policy_fs(const struct reglet__policy *policy, enum reglet__fs_access access,
+                                          const char *path, bool is_symlink);
+
+/*
+ * Whether a directory entry is shown: its own path may be looked at, read or written. Cheap enough for each
+ * entry.
+ */
+bool reglet__policy_fs_shows(const struct reglet__policy *policy, const char *path);
+
+/*
+ * Whether `from` and `to` (a symbolic link to be made at `link`, pointing at the absolute path `target`) lie
+ * inside one and the same write grant.
+ */
+struct reglet__decision reglet__policy_fs_symlink(const struct reglet__policy *policy, const char *link,
+                                                  const char *target);
+
+/* A variable's name, exact, by prefix or all. */
+struct reglet__decision reglet__policy_env(const struct reglet__policy *policy, const char *name);
+
+/* Writes the capability that would allow a file access, such as "fs:read:/etc/hosts", globs escaped; NULL
+ * without memory. */
+char *reglet__policy_fs_suggest(enum reglet__fs_access access, const char *path);
+
+#endif

@@ -1,0 +1,47 @@
+/*
+ * limits.h - every limit on what a guest can drive, by name. Options can lower or raise those that say so.
+ */
+#ifndef REGLET_UTIL_LIMITS_H
+#define REGLET_UTIL_LIMITS_H
+
+#include <stdint.h>
+
+/* Defaults of options. */
+#define REGLET__DEFAULT_TIMEOUT_MS     INT64_C(30000)
+#define REGLET__DEFAULT_MEMORY_MIB     INT64_C(256)
+#define REGLET__LOW_MEMORY_MIB         INT64_C(64) /* below: a warning, Go plugins will not start */
+#define REGLET__MAX_MEMORY_MIB         INT64_C(4096)
+#define REGLET__DEFAULT_EVIDENCE_BYTES (INT64_C(1) << 20)
+#define REGLET__DEFAULT_OUTPUT_BYTES   (INT64_C(1) << 20)
+#define REGLET__DEFAULT_TABLE_ELEMENTS INT64_C(1000000)
+#define REGLET__DEFAULT_MODULE_BYTES   (INT64_C(128) << 20)
+
+/* Fixed. */
+#define REGLET__MAX_RESULT_BYTES (INT64_C(64) << 20) /* one answer of a guest; an option can lower it */
+#define REGLET__MAX_CONFIG_BYTES ((size_t)16 << 20)  /* a config as JSON */
+#define REGLET__WASM_STACK_BYTES ((size_t)512 << 10) /* stack of guest code */
+#define REGLET__HOST_STACK_BYTES ((size_t)256 << 10) /* besides, for the host functions it calls */
+
+enum {
+    REGLET__JSON_DEPTH = 100,        /* nesting of what a guest answers */
+    REGLET__JSON_VALUES = 1000000,   /* values in what a guest answers: about 100 bytes of host memory each */
+    REGLET__MAX_CAPABILITIES = 1000, /* declared by one plugin */
+    REGLET__MAX_FIELDS = 1000,       /* in one schema */
+    REGLET__MAX_SERVICES = 1000,     /* services, and operations of one service, in one manifest */
+    REGLET__MAX_LOG_ATTRS = 64,      /* attributes of one log_message */
+    REGLET__MAX_LOG_LINE = 16384,    /* bytes of one line on stdout or stderr; longer ones are split */
+    REGLET__MAX_LOG_REQUEST = 65536, /* bytes of one log_message request */
+    REGLET__MAX_OPEN_FILES = 256,    /* descriptors of one instance, with stdio and preopens */
+    REGLET__MAX_SUBSCRIPTIONS = 128, /* of one poll_oneoff */
+    REGLET__MAX_IOVECS = 1024,       /* of one fd_read, fd_write, … */
+    REGLET__MAX_PATH = 4096,         /* bytes of a path, as in the kernel */
+    REGLET__MAX_NAME = 255,          /* bytes of a plugin's name */
+    REGLET__MAX_PATTERN = 4096,      /* bytes of a capability's pattern */
+    REGLET__MAX_MEMORIES = 1,
+    REGLET__MAX_TABLES = 100,
+    REGLET__WAIT_MAX = 130,    /* descriptors of one wait: subscriptions, and two of the host's own */
+    REGLET__IDLE_MODULES = 16, /* compiled modules a cache keeps though nobody uses them */
+    REGLET__TICK_MS = 2        /* how often guest code looks at its deadline and token */
+};
+
+#endif

@@ -1,0 +1,32 @@
+#define _GNU_SOURCE
+#include "util/sys.h"
+
+#include <fcntl.h>
+#include <sys/eventfd.h>
+#include <sys/random.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+int reglet__sys_openat2(int dir, const char *path, const struct open_how *how) {
+    return (int)syscall(SYS_openat2, dir, path, how, sizeof *how);
+}
+
+int reglet__sys_openat(int dir, const char *path, int flags, mode_t mode) {
+    return openat(dir, path, flags, mode);
+}
+
+ssize_t reglet__sys_readlinkat(int dir, const char *path, char *out, size_t size) {
+    return readlinkat(dir, path, out, size);
+}
+
+int reglet__sys_eventfd(unsigned value, int flags) {
+    return eventfd(value, flags);
+}
+
+int reglet__sys_ppoll(struct pollfd *fds, size_t count, const struct timespec *timeout) {
+    return ppoll(fds, count, timeout, NULL);
+}
+
+ssize_t reglet__sys_getrandom(void *out, size_t size) {
+    return getrandom(out, size, 0);
+}

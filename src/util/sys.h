@@ -1,0 +1,21 @@
+/*
+ * sys.h - system calls that can fail in ways a test wants to see. Thin: they do what their namesakes do, and
+ * set errno.
+ */
+#ifndef REGLET_UTIL_SYS_H
+#define REGLET_UTIL_SYS_H
+
+#include <linux/openat2.h>
+#include <poll.h>
+#include <stddef.h>
+#include <sys/types.h>
+#include <time.h>
+
+int reglet__sys_openat2(int dir, const char *path, const struct open_how *how);
+int reglet__sys_openat(int dir, const char *path, int flags, mode_t mode);
+ssize_t reglet__sys_readlinkat(int dir, const char *path, char *out, size_t size);
+int reglet__sys_eventfd(unsigned value, int flags);
+int reglet__sys_ppoll(struct pollfd *fds, size_t count, const struct timespec *timeout);
+ssize_t reglet__sys_getrandom(void *out, size_t size);
+
+#endif

@@ -1,0 +1,111 @@
+#include "util/text.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char replacement[] = "\xEF\xBF\xBD"; /* U+FFFD */
+
+size_t reglet__utf8_decode(const char *text, size_t size, unsigned *code_point) {
+    const unsigned char *s = (const unsigned char *)text;
+    if (size == 0)
+        return 0;
+    if (s[0] < 0x80) {
+        *code_point = s[0];
+        return 1;
+    }
+    size_t length = s[0] >= 0xF0 ? 4 : s[0] >= 0xE0 ? 3 : 2;
+    if (s[0] < 0xC2 || s[0] > 0xF4 || size < length)
+        return 0;
+    unsigned value = s[0] & (0x7Fu >> length);
+    for (size_t i = 1; i < length; i++) {
+        if ((s[i] & 0xC0) != 0x80)
+            return 0;
+        value = value << 6 | (s[i] & 0x3Fu);
+    }
+    static const unsigned lowest[] = {0, 0, 0x80, 0x800, 0x10000};
+    if (value < lowest[length] || value > 0x10FFFF || (value >= 0xD800 && value <= 0xDFFF))
+        return 0;
+    *code_point = value;
+    return length;
+}
+
+bool reglet__utf8_valid(const char *text, size_t size) {
+    unsigned ignored;
+    for (size_t i = 0; i < size;) {
+        size_t length = reglet__utf8_decode(text + i, size - i, &ignored);
+        if (length == 0)
+            return false;
+        i += length;
+    }
+    return true;
+}
+
+size_t reglet__utf8_repair_size(size_t size) {
+    return size * 3 + 1;
+}
+
+size_t reglet__utf8_repair(const char *text, size_t size, char *out) {
+    size_t written = 0;
+    unsigned ignored;
+    for (size_t i = 0; i < size;) {
+        size_t length = reglet__utf8_decode(text + i, size - i, &ignored);
+        const char *from = length ? text + i : replacement;
+        size_t count = length ? length : 3;
+        memcpy(out + written, from, count);
+        written += count;
+        i += length ? length : 1;
+    }
+    out[written] = '\0';
+    return written;
+}
+
+static bool steers_a_terminal(unsigned c) {
+    bool control = (c < 0x20 && c != '\t') || (c >= 0x7F && c <= 0x9F);
+    bool bidi = c == 0x61C || c == 0x200E || c == 0x200F || (c >= 0x202A && c <= 0x202E) ||
+                (c >= 0x2066 && c <= 0x2069);
+    bool separator = c == 0x2028 || c == 0x2029;
+    return control || bidi || separator;
+}
+
+static size_t escape(unsigned c, char out[8]) {
+    int length = c == '\n'   ? snprintf(out, 8, "\\n")
+                 : c == '\r' ? snprintf(out, 8, "\\r")
+                 : c < 0x100 ? snprintf(out, 8, "\\x%02x", c)
+                             : snprintf(out, 8, "\\u%04x", c);
+    return (size_t)length;
+}
+
+size_t reglet__clean_line_size(size_t size) {
+    return size * 4 + 1; /* the worst is \x1b for one byte */
+}
+
+size_t reglet__clean_line(const char *text, size_t size, char *out, size_t out_size) {
+    size_t written = 0;
+    for (size_t i = 0; i < size;) {
+        unsigned c = 0;
+        char escaped[8];
+        size_t length = reglet__utf8_decode(text + i, size - i, &c);
+        const char *from = length ? text + i : replacement;
+        size_t count = length ? length : 3;
+        if (length && steers_a_terminal(c)) {
+            count = escape(c, escaped);
+            from = escaped;
+        }
+        if (written + count >= out_size)
+            break;
+        memcpy(out + written, from, count);
+        written += count;
+        i += length ? length : 1;
+    }
+    out[written] = '\0';
+    return written;
+}
+
+char *reglet__clean_line_dup(const char *text, size_t size) {
+    size_t room = reglet__clean_line_size(size);
+    char *out = malloc(room);
+    if (out)
+        reglet__clean_line(text, size, out, room);
+    return out;
+}

@@ -1,0 +1,42 @@
+#include "tests/unit/test.h"
+#include "util/text.h"
+
+static void clean_line__escape_sequences_become_visible(void **state) {
+    (void)state;
+    char out[64];
+    reglet__clean_line("a\x1b]52;c;x\x07\n", 11, out, sizeof out);
+    assert_string_equal(out, "a\\x1b]52;c;x\\x07\\n");
+}
+
+static void clean_line__bidi_marks_become_visible(void **state) {
+    (void)state;
+    char out[64];
+    reglet__clean_line("gpj.\xE2\x80\xAE"
+                       "exe",
+                       10, out, sizeof out);
+    assert_string_equal(out, "gpj.\\u202eexe");
+}
+
+static void clean_line__invalid_utf8_becomes_the_replacement(void **state) {
+    (void)state;
+    char out[64];
+    reglet__clean_line("\xC0\xAF\xED\xA0\x80", 5, out, sizeof out);
+    assert_string_equal(out, "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD");
+}
+
+static void clean_line__never_writes_past_its_buffer(void **state) {
+    (void)state;
+    char out[6] = "zzzzz";
+    assert_int_equal(reglet__clean_line("ab\n\n", 4, out, 5), 4);
+    assert_string_equal(out, "ab\\n");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(clean_line__escape_sequences_become_visible),
+        cmocka_unit_test(clean_line__bidi_marks_become_visible),
+        cmocka_unit_test(clean_line__invalid_utf8_becomes_the_replacement),
+        cmocka_unit_test(clean_line__never_writes_past_its_buffer),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
