@@ -4,26 +4,28 @@
 # The folder's name is a hash of everything that goes into it, so a second clone finds it and a change builds anew.
 # REGLET_ENGINE_CACHE moves the cache; default: $XDG_CACHE_HOME/reglet-build, else ~/.cache/reglet-build.
 set -euo pipefail
-cd "$(dirname "$0")"
+cd "$(dirname "${BASH_SOURCE[0]}")"
 
 say() { printf 'engine: %s\n' "$*" >&2; }
+fail() { say "$*"; exit 1; }
 
-need="1.95.0"
+need=$(sed -n 's/^rust-version = "\(.*\)"$/\1/p' Cargo.toml)
 if ! command -v rustc >/dev/null || ! command -v cargo >/dev/null; then
-    say "rustc and cargo $need or newer are needed and not on PATH; install Rust with rustup (https://rustup.rs)"
-    exit 1
+    fail "rustc and cargo $need or newer are needed and not on PATH; install Rust with rustup (https://rustup.rs)"
 fi
 have=$(rustc --version | cut -d' ' -f2)
 if [ "$(printf '%s\n%s\n' "$need" "${have%%-*}" | sort -V | head -n1)" != "$need" ]; then
-    say "rustc $need or newer is needed, this is $have; 'rustup update stable' brings it"
-    exit 1
+    fail "rustc $need or newer is needed, this is $have; 'rustup update stable' brings it"
 fi
 
+cache=${REGLET_ENGINE_CACHE:-${XDG_CACHE_HOME:-${HOME:+$HOME/.cache}}}
+[ -n "$cache" ] || fail "neither HOME nor XDG_CACHE_HOME is set; REGLET_ENGINE_CACHE must name a folder to build in"
+[ -n "${REGLET_ENGINE_CACHE-}" ] || cache=$cache/reglet-build
 inputs=(Cargo.toml Cargo.lock build.rs build.sh reglet_engine.h src/lib.rs)
 key=$({ cat "${inputs[@]}"; rustc -vV; printf '%s' "${RUSTFLAGS-}"; } | sha256sum | cut -c1-16)
-cache=${REGLET_ENGINE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/reglet-build}
-prefix=$cache/engine-$key
 mkdir -p "$cache"
+cache=$(cd "$cache" && pwd)
+prefix=$cache/engine-$key
 
 exec 9>"$cache/engine.lock"
 if ! flock -n 9; then
@@ -31,15 +33,17 @@ if ! flock -n 9; then
     flock 9
 fi
 if [ ! -e "$prefix/complete" ]; then
-    say "building $(grep -A1 '^name = "wasmtime"$' Cargo.lock | tail -n1 | cut -d'"' -f2 | sed 's/^/Wasmtime /') once, about 5 to 10 minutes on 2 cores, into $prefix"
-    target=$cache/target
-    CARGO_TARGET_DIR=$target cargo build --release --locked 1>&2
+    version=$(grep -A1 '^name = "wasmtime"$' Cargo.lock | tail -n1 | cut -d'"' -f2)
+    say "building Wasmtime $version once, about 5 to 10 minutes on 2 cores, into $prefix"
+    # Cargo says what it made and where: older versions may lie in the same target folder. It must not hold the lock.
+    made=$(CARGO_TARGET_DIR=$cache/target cargo build --release --locked \
+        --message-format=json-render-diagnostics 9>&-)
+    pick() { sed -n "s|^{\"reason\":\"$1\".*\"\([^\"]*$2\)\".*|\1|p" <<<"$made"; }
     rm -rf "$prefix"
     mkdir -p "$prefix/lib"
-    cp "$target"/release/libreglet_engine.{a,so} "$prefix/lib/"
-    # The newest: an older version's headers may still lie beside it.
-    headers=$(ls -td "$target"/release/build/wasmtime-c-api-impl-*/out/include | head -n1)
-    cp -r "$headers" "$prefix/include"
+    cp "$(pick compiler-artifact '/libreglet_engine\.a')" "$(pick compiler-artifact '/libreglet_engine\.so')" \
+        "$prefix/lib/"
+    cp -r "$(pick build-script-executed '/wasmtime-c-api-impl-[0-9a-f]*/out')/include" "$prefix/include"
     cp reglet_engine.h "$prefix/include/"
     touch "$prefix/complete"
     say "done"
