@@ -22,6 +22,6 @@ struct reglet_engine_limits {
 void reglet_engine_store_limits(wasmtime_store_t *store, struct reglet_engine_limits *limits);
 
 /* Such as "wasmtime 48.0.8". Static. */
-const char *reglet_engine_version(void);
+const char *reglet_engine_crate_version(void);
 
 #endif

@@ -12,7 +12,7 @@
  *
  * WHAT THIS LIBRARY DOES TO YOUR PROCESS
  *
- * - Signals. The engine installs handlers for SIGSEGV, SIGILL, SIGBUS and SIGFPE when the first runtime is
+ * - Signals. The engine installs handlers for SIGSEGV, SIGILL and SIGFPE when the first runtime is
  * made, which turn faults of guest code into errors; any other fault goes on to the handler that was there
  * before. Install your own handlers for these before, and chain if you install later. Signal masks are never
  * changed.

@@ -107,7 +107,7 @@ pub unsafe extern "C" fn reglet_engine_store_limits(
 
 /// The engine's name and version, NUL-terminated.
 #[unsafe(no_mangle)]
-pub extern "C" fn reglet_engine_version() -> *const c_char {
+pub extern "C" fn reglet_engine_crate_version() -> *const c_char {
     const VERSION: &str = concat!("wasmtime ", env!("REGLET_WASMTIME_VERSION"), "\0");
     VERSION.as_ptr().cast()
 }

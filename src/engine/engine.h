@@ -32,6 +32,9 @@ void reglet__module_unref(struct reglet__module *module);
  */
 const char *reglet__module_export(const struct reglet__module *module, const char *name);
 
+/* A signature for people, such as "(i32, i32) -> (i64)"; "a memory" for what is no function. */
+void reglet__signature_text(const char *signature, char *out, size_t size);
+
 /* Limits on one instance. Memory in bytes; tables in elements of all tables together. */
 struct reglet__guest_limits {
     uint64_t memory;

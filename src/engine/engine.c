@@ -1,0 +1,174 @@
+#define _GNU_SOURCE
+#include "engine/engine.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/internal.h"
+#include "util/cleanup.h"
+#include "util/fail.h"
+#include "util/limits.h"
+
+reglet_status reglet__engine_fail(wasmtime_error_t *error, reglet_status code, const char *what,
+                                  reglet_error **err) {
+    wasm_name_t text;
+    wasmtime_error_message(error, &text);
+    wasmtime_error_delete(error);
+    /* "first line\n\nCaused by:\n    0: second\n    1: third" becomes "first line; 0: second; 1: third". */
+    size_t written = 0;
+    for (size_t i = 0; i < text.size; i++) {
+        if (text.data[i] != '\n') {
+            text.data[written++] = text.data[i];
+            continue;
+        }
+        while (i + 1 < text.size && (text.data[i + 1] == '\n' || text.data[i + 1] == ' '))
+            i++;
+        static const char cause[] = "Caused by:";
+        if (text.size - i > sizeof cause && memcmp(text.data + i + 1, cause, sizeof cause - 1) == 0) {
+            i += sizeof cause - 1;
+            while (i + 1 < text.size && (text.data[i + 1] == '\n' || text.data[i + 1] == ' '))
+                i++;
+        }
+        if (written && i + 1 < text.size) {
+            text.data[written++] = ';';
+            text.data[written++] = ' ';
+        }
+    }
+    reglet__fail(err, code, REGLET_DOMAIN_ENGINE, "%s: %.*s", what, (int)written, text.data);
+    wasm_name_delete(&text);
+    return code;
+}
+
+static wasm_config_t *settings(void) {
+    wasm_config_t *config = wasm_config_new();
+    if (!config)
+        return NULL;
+    wasmtime_config_strategy_set(config, WASMTIME_STRATEGY_CRANELIFT);
+    wasmtime_config_epoch_interruption_set(config, true);
+    wasmtime_config_max_wasm_stack_set(config, REGLET__WASM_STACK_BYTES);
+    /* The ABI is one 32-bit memory; what else the engine can do only widens what a plugin can attack. */
+    wasmtime_config_wasm_memory64_set(config, false);
+    wasmtime_config_wasm_multi_memory_set(config, false);
+    /* Saves registering every module with the system's unwinder, which takes a lock for the whole process. */
+    wasmtime_config_native_unwind_info_set(config, false);
+    return config;
+}
+
+static wasm_valkind_t kind_of(char letter) {
+    switch (letter) {
+    case 'I': return WASM_I64;
+    case 'f': return WASM_F32;
+    case 'F': return WASM_F64;
+    default: return WASM_I32;
+    }
+}
+
+static void value_types(const char *letters, size_t count, wasm_valtype_vec_t *out) {
+    wasm_valtype_vec_new_uninitialized(out, count);
+    for (size_t i = 0; i < count; i++)
+        out->data[i] = wasm_valtype_new(kind_of(letters[i]));
+}
+
+static wasm_functype_t *function_type(const char *signature) {
+    const char *arrow = strstr(signature, "->");
+    wasm_valtype_vec_t parameters, results;
+    value_types(signature, (size_t)(arrow - signature), &parameters);
+    value_types(arrow + 2, strlen(arrow + 2), &results);
+    return wasm_functype_new(&parameters, &results);
+}
+
+static reglet_status define(wasmtime_linker_t *linker, const struct reglet__import *import,
+                            reglet_error **err) {
+    wasm_functype_t *type = function_type(import->signature);
+    wasmtime_error_t *error = wasmtime_linker_define_func_unchecked(
+        linker, import->module, strlen(import->module), import->name, strlen(import->name), type,
+        reglet__guest_trampoline, (void *)(uintptr_t)import, NULL);
+    wasm_functype_delete(type);
+    return error ? reglet__engine_fail(error, REGLET_ERR_INTERNAL, import->name, err) : REGLET_OK;
+}
+
+static void tick(void *user_data) {
+    wasmtime_engine_increment_epoch(user_data);
+}
+
+static void engine_free(struct reglet__engine *engine) {
+    reglet__ticker_free(engine->ticker);
+    if (engine->linker)
+        wasmtime_linker_delete(engine->linker);
+    if (engine->engine)
+        wasm_engine_delete(engine->engine);
+    free(engine);
+}
+REGLET_DEFINE_CLEANUP(struct reglet__engine *, engine_free);
+
+reglet_status reglet__engine_new(const struct reglet__import *const tables[], const size_t counts[],
+                                 size_t table_count, struct reglet__engine **out, reglet_error **err) {
+    _cleanup_(engine_free_p)
+    struct reglet__engine *engine = calloc(1, sizeof *engine);
+    wasm_config_t *config = engine ? settings() : NULL;
+    if (!config)
+        return reglet__fail_memory(err);
+    atomic_init(&engine->references, 1);
+    wasmtime_error_t *error = reglet_engine_new(config, &engine->engine);
+    if (error)
+        return reglet__engine_fail(error, REGLET_ERR_UNSUPPORTED, "the engine cannot run here", err);
+    engine->linker = wasmtime_linker_new(engine->engine);
+    for (size_t t = 0; t < table_count; t++) {
+        engine->tables[engine->table_count++] = (struct import_table){tables[t], counts[t]};
+        for (size_t i = 0; i < counts[t]; i++) {
+            reglet_status status = define(engine->linker, &tables[t][i], err);
+            if (status != REGLET_OK)
+                return status;
+        }
+    }
+    engine->ticker = reglet__ticker_new(tick, engine->engine);
+    if (!engine->ticker)
+        return reglet__fail(err, REGLET_ERR_NO_MEMORY, REGLET_DOMAIN_ENGINE,
+                            "no thread can be started for the engine");
+    *out = take_ptr(engine);
+    return REGLET_OK;
+}
+
+struct reglet__engine *reglet__engine_ref(struct reglet__engine *engine) {
+    atomic_fetch_add_explicit(&engine->references, 1, memory_order_relaxed);
+    return engine;
+}
+
+void reglet__engine_unref(struct reglet__engine *engine) {
+    if (engine && atomic_fetch_sub_explicit(&engine->references, 1, memory_order_acq_rel) == 1)
+        engine_free(engine);
+}
+
+/* The lowest address of this thread's stack. Asked once per thread: for the main thread libc reads a file of
+ * procfs. */
+static _Thread_local char *stack_low, *stack_high;
+
+static bool find_stack(void) {
+    if (stack_low)
+        return true;
+    pthread_attr_t attributes;
+    if (pthread_getattr_np(pthread_self(), &attributes) != 0)
+        return false;
+    void *low = NULL;
+    size_t size = 0;
+    bool found = pthread_attr_getstack(&attributes, &low, &size) == 0;
+    pthread_attr_destroy(&attributes);
+    if (found) {
+        stack_low = low;
+        stack_high = stack_low + size;
+    }
+    return found;
+}
+
+bool reglet__engine_thread_stack_suffices(void) {
+    const char *here = __builtin_frame_address(0);
+    /* On a stack that is not the thread's own (a coroutine's) nobody can tell how much is left. */
+    if (!find_stack() || here < stack_low || here > stack_high)
+        return false;
+    return (size_t)(here - stack_low) >= REGLET__WASM_STACK_BYTES + REGLET__HOST_STACK_BYTES;
+}
+
+const char *reglet__engine_version(void) {
+    return reglet_engine_crate_version();
+}

@@ -1,0 +1,65 @@
+/*
+ * internal.h - what the files of this room share.
+ */
+#ifndef REGLET_ENGINE_INTERNAL_H
+#define REGLET_ENGINE_INTERNAL_H
+
+#include <reglet_engine.h>
+#include <stdatomic.h>
+
+#include "engine/engine.h"
+#include "engine/ticker.h"
+
+/* Only table of host functions: what a module may import. */
+struct import_table {
+    const struct reglet__import *imports;
+    size_t count;
+};
+
+enum { MAX_IMPORT_TABLES = 4 };
+
+struct reglet__engine {
+    atomic_uint references;
+    wasm_engine_t *engine;
+    wasmtime_linker_t *linker; /* all host functions; read only once the engine is made */
+    struct import_table tables[MAX_IMPORT_TABLES];
+    size_t table_count;
+    struct reglet__ticker *ticker;
+};
+
+struct export_entry {
+    char *name;
+    char *signature; /* or the kind of what is exported */
+};
+
+struct reglet__module {
+    atomic_uint references;
+    struct reglet__engine *engine;
+    wasmtime_instance_pre_t *pre; /* imports linked and checked */
+    struct export_entry *exports; /* sorted by name */
+    size_t export_count;
+};
+
+struct reglet__guest {
+    struct reglet__module *module;
+    struct reglet__guest_options options;
+    struct reglet_engine_limits limits; /* the engine notes here what it refused */
+    wasmtime_store_t *store;
+    wasmtime_context_t *context;
+    wasmtime_instance_t instance;
+    bool instantiated;
+    wasmtime_caller_t *caller; /* while a host function runs */
+    wasmtime_memory_t memory;
+    bool has_memory; /* memory is known: found on first use */
+    struct reglet__stop stop;
+};
+
+/* The host function behind every import; `environment` is its struct reglet__import. */
+wasm_trap_t *reglet__guest_trampoline(void *environment, wasmtime_caller_t *caller,
+                                      wasmtime_val_raw_t *values, size_t count);
+
+/* An engine's message as one line, without its indentation. Frees the error. */
+reglet_status reglet__engine_fail(wasmtime_error_t *error, reglet_status code, const char *what,
+                                  reglet_error **err);
+
+#endif

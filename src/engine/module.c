@@ -1,0 +1,240 @@
+#define _GNU_SOURCE
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/internal.h"
+#include "util/cleanup.h"
+#include "util/fail.h"
+
+REGLET_DEFINE_CLEANUP(wasmtime_module_t *, wasmtime_module_delete);
+
+static char letter_of(const wasm_valtype_t *type) {
+    switch (wasm_valtype_kind(type)) {
+    case WASM_I32: return 'i';
+    case WASM_I64: return 'I';
+    case WASM_F32: return 'f';
+    case WASM_F64: return 'F';
+    case WASM_EXTERNREF:
+    case WASM_FUNCREF: return 'r';
+    default: return 'v';
+    }
+}
+
+static size_t letters(const wasm_valtype_vec_t *types, char *out) {
+    for (size_t i = 0; i < types->size; i++)
+        out[i] = letter_of(types->data[i]);
+    return types->size;
+}
+
+/* What an import or export is: "ii->I" for a function, a word for anything else. NULL without memory. */
+static char *describe_type(const wasm_externtype_t *type) {
+    switch (wasm_externtype_kind(type)) {
+    case WASM_EXTERN_FUNC: break;
+    case WASM_EXTERN_MEMORY: return strdup("memory");
+    case WASM_EXTERN_TABLE: return strdup("table");
+    case WASM_EXTERN_GLOBAL: return strdup("global");
+    default: return strdup("other");
+    }
+    const wasm_functype_t *function = wasm_externtype_as_functype_const(type);
+    const wasm_valtype_vec_t *parameters = wasm_functype_params(function),
+                             *results = wasm_functype_results(function);
+    char *text = malloc(parameters->size + results->size + sizeof "->");
+    if (!text)
+        return NULL;
+    size_t length = letters(parameters, text);
+    memcpy(text + length, "->", 2);
+    length += 2;
+    length += letters(results, text + length);
+    text[length] = '\0';
+    return text;
+}
+
+static const char *type_word(char letter) {
+    switch (letter) {
+    case 'i': return "i32";
+    case 'I': return "i64";
+    case 'f': return "f32";
+    case 'F': return "f64";
+    case 'v': return "v128";
+    default: return "reference";
+    }
+}
+
+void reglet__signature_text(const char *signature, char *out, size_t size) {
+    const char *arrow = strstr(signature, "->");
+    if (!arrow) {
+        snprintf(out, size, "a %s", signature);
+        return;
+    }
+    size_t length = (size_t)snprintf(out, size, "(");
+    for (const char *at = signature; *at && length < size; at++) {
+        if (at == arrow) {
+            length += (size_t)snprintf(out + length, size - length, ") -> (");
+            at++;
+        } else {
+            const char *comma = at == signature || at == arrow + 2 ? "" : ", ";
+            length += (size_t)snprintf(out + length, size - length, "%s%s", comma, type_word(*at));
+        }
+    }
+    if (length < size)
+        snprintf(out + length, size - length, ")");
+}
+
+static const struct reglet__import *find_import(const struct reglet__engine *engine,
+                                                const wasm_name_t *module, const wasm_name_t *name) {
+    for (size_t t = 0; t < engine->table_count; t++) {
+        const struct import_table *table = &engine->tables[t];
+        for (size_t i = 0; i < table->count; i++) {
+            const struct reglet__import *import = &table->imports[i];
+            if (strlen(import->module) == module->size &&
+                memcmp(import->module, module->data, module->size) == 0 &&
+                strlen(import->name) == name->size && memcmp(import->name, name->data, name->size) == 0)
+                return import;
+        }
+    }
+    return NULL;
+}
+
+static reglet_status check_import(const struct reglet__engine *engine, const wasm_importtype_t *type,
+                                  reglet_error **err) {
+    const wasm_name_t *module = wasm_importtype_module(type), *name = wasm_importtype_name(type);
+    _cleanup_free_ char *wanted = describe_type(wasm_importtype_type(type));
+    if (!wanted)
+        return reglet__fail_memory(err);
+    const struct reglet__import *import = find_import(engine, module, name);
+    if (!import)
+        return reglet__fail(
+            err, REGLET_ERR_UNKNOWN_IMPORT, REGLET_DOMAIN_ENGINE,
+            "the module imports the %s \"%.*s\" of \"%.*s\", which this host does not provide",
+            strstr(wanted, "->") ? "function" : wanted, (int)name->size, name->data, (int)module->size,
+            module->data);
+    if (strcmp(wanted, import->signature) == 0)
+        return REGLET_OK;
+    char theirs[256], ours[256];
+    reglet__signature_text(wanted, theirs, sizeof theirs);
+    reglet__signature_text(import->signature, ours, sizeof ours);
+    return reglet__fail(err, REGLET_ERR_SIGNATURE, REGLET_DOMAIN_ENGINE,
+                        "the module imports \"%s\" of \"%s\" as %s; this host provides %s", import->name,
+                        import->module, theirs, ours);
+}
+
+static reglet_status check_imports(const struct reglet__engine *engine, const wasmtime_module_t *module,
+                                   reglet_error **err) {
+    wasm_importtype_vec_t imports;
+    wasmtime_module_imports(module, &imports);
+    reglet_status status = REGLET_OK;
+    for (size_t i = 0; i < imports.size && status == REGLET_OK; i++)
+        status = check_import(engine, imports.data[i], err);
+    wasm_importtype_vec_delete(&imports);
+    return status;
+}
+
+static int by_name(const void *a, const void *b) {
+    return strcmp(((const struct export_entry *)a)->name, ((const struct export_entry *)b)->name);
+}
+
+static reglet_status collect_exports(struct reglet__module *module, const wasmtime_module_t *compiled) {
+    wasm_exporttype_vec_t exports;
+    wasmtime_module_exports(compiled, &exports);
+    module->exports = calloc(exports.size ? exports.size : 1, sizeof *module->exports);
+    reglet_status status = module->exports ? REGLET_OK : REGLET_ERR_NO_MEMORY;
+    for (size_t i = 0; i < exports.size && status == REGLET_OK; i++) {
+        const wasm_name_t *name = wasm_exporttype_name(exports.data[i]);
+        struct export_entry *entry = &module->exports[module->export_count++];
+        entry->name = strndup(name->data, name->size);
+        entry->signature = describe_type(wasm_exporttype_type(exports.data[i]));
+        if (!entry->name || !entry->signature)
+            status = REGLET_ERR_NO_MEMORY;
+    }
+    wasm_exporttype_vec_delete(&exports);
+    if (status == REGLET_OK)
+        qsort(module->exports, module->export_count, sizeof *module->exports, by_name);
+    return status;
+}
+
+const char *reglet__module_export(const struct reglet__module *module, const char *name) {
+    size_t low = 0, high = module->export_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int order = strcmp(name, module->exports[middle].name);
+        if (order == 0)
+            return module->exports[middle].signature;
+        if (order < 0)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return NULL;
+}
+
+/* What the bytes are when they are no core module; NULL when they begin like one. */
+static const char *other_file_type(const unsigned char *bytes, size_t size) {
+    static const unsigned char module_header[8] = {0, 'a', 's', 'm', 1, 0, 0, 0};
+    if (size == 0)
+        return "it is empty";
+    if (size >= 4 && memcmp(bytes, "\177ELF", 4) == 0)
+        return "it is native code (ELF); compile it for wasm32-wasi";
+    if (size >= 8 && memcmp(bytes, module_header, 4) == 0 && memcmp(bytes + 6, "\1\0", 2) == 0)
+        return "it is a component; this version runs core modules (wasip1)";
+    if (size >= 8 && memcmp(bytes, module_header, 4) == 0 && memcmp(bytes, module_header, 8) != 0)
+        return "its WebAssembly version is not 1";
+    size_t compared = size < sizeof module_header ? size : sizeof module_header;
+    if (memcmp(bytes, module_header, compared) == 0)
+        return size < sizeof module_header ? "it ends inside the header" : NULL;
+    if (bytes[0] == '(')
+        return "it is WebAssembly text; translate it with wat2wasm";
+    return "it does not begin with the WebAssembly header";
+}
+
+static void module_free(struct reglet__module *module) {
+    if (module->pre)
+        wasmtime_instance_pre_delete(module->pre);
+    for (size_t i = 0; i < module->export_count; i++) {
+        free(module->exports[i].name);
+        free(module->exports[i].signature);
+    }
+    free(module->exports);
+    reglet__engine_unref(module->engine);
+    free(module);
+}
+REGLET_DEFINE_CLEANUP(struct reglet__module *, module_free);
+
+reglet_status reglet__module_compile(struct reglet__engine *engine, const void *wasm, size_t size,
+                                     struct reglet__module **out, reglet_error **err) {
+    const char *other = other_file_type(wasm, size);
+    if (other)
+        return reglet__fail(err, REGLET_ERR_INVALID_MODULE, REGLET_DOMAIN_ENGINE, "no WebAssembly module: %s",
+                            other);
+    _cleanup_(wasmtime_module_delete_p)
+    wasmtime_module_t *compiled = NULL;
+    wasmtime_error_t *error = wasmtime_module_new(engine->engine, wasm, size, &compiled);
+    if (error)
+        return reglet__engine_fail(error, REGLET_ERR_INVALID_MODULE, "no valid WebAssembly module", err);
+    reglet_status status = check_imports(engine, compiled, err);
+    if (status != REGLET_OK)
+        return status;
+    _cleanup_(module_free_p)
+    struct reglet__module *module = calloc(1, sizeof *module);
+    if (!module)
+        return reglet__fail_memory(err);
+    atomic_init(&module->references, 1);
+    module->engine = reglet__engine_ref(engine);
+    if (collect_exports(module, compiled) != REGLET_OK)
+        return reglet__fail_memory(err);
+    error = wasmtime_linker_instantiate_pre(engine->linker, compiled, &module->pre);
+    if (error)
+        return reglet__engine_fail(error, REGLET_ERR_INVALID_MODULE, "the module cannot be linked", err);
+    *out = take_ptr(module);
+    return REGLET_OK;
+}
+
+struct reglet__module *reglet__module_ref(struct reglet__module *module) {
+    atomic_fetch_add_explicit(&module->references, 1, memory_order_relaxed);
+    return module;
+}
+
+void reglet__module_unref(struct reglet__module *module) {
+    if (module && atomic_fetch_sub_explicit(&module->references, 1, memory_order_acq_rel) == 1)
+        module_free(module);
+}
