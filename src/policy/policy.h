@@ -41,22 +41,33 @@ const char *reglet__capability_fs_literal(const struct reglet__capability *capab
  * fs only. Puts the resolved literal part in place: an absolute path without ".", "..", "//" and symbolic
  * links. Must be done, for every fs grant and declaration, before it takes part in a decision; without it the
  * capability matches nothing. `links`: absolute real paths (parent resolved) of the symbolic links that the
- * literal part went through and that may therefore be looked at; copied.
+ * literal part went through and that may therefore be looked at; copied. A literal part below /proc/self or
+ * /proc/thread-self, or one that went through them, is accepted and never matches.
+ * REGLET_ERR_INVALID_ARGUMENT for paths that are not as said here; REGLET_ERR_NO_MEMORY.
  */
 reglet_status reglet__capability_fs_resolve(struct reglet__capability *capability, const char *literal,
                                             const char *const *links, size_t link_count);
 
-/* What is asked of a file. The path is always the kernel's real path of an opened object, never a guest's
- * string. */
+/*
+ * What is asked of a file. The path is always the kernel's real path of an opened object, never a guest's
+ * string.
+ *
+ * Listing: a directory is opened for listing when it passes LOOK, whatever else is granted, and each of its
+ * entries is shown only when reglet__policy_fs_shows() says so; "." and ".." always. READ is about content,
+ * and is never needed to list: under a grant of /d alone, or of /d and one of its files, a list of /d is
+ * filtered all the same.
+ */
 enum reglet__fs_access {
-    REGLET__FS_READ,  /* read content, or list a directory entirely */
+    REGLET__FS_READ,  /* read content */
     REGLET__FS_WRITE, /* change content, size, times; create, remove, rename */
-    REGLET__FS_LOOK,  /* stat, walk through, list what leads to a granted path; readlink of a granted link */
+    REGLET__FS_LOOK,  /* stat, walk through, list (filtered), readlink of a link inside a grant */
 };
 
 /* The answer to one request. A host function acts only on a decision that it holds in its hand. */
 struct reglet__decision {
     bool allowed;
+    bool way; /* LOOK only: allowed because a granted path may lie below it, so only if it is a directory.
+                 A caller that finds it is none denies. */
     const char
         *rule; /* the capability that allowed it, as written; borrowed from the policy; NULL when denied */
     const char *reason; /* static: why it was denied, for people; NULL when allowed */
@@ -75,7 +86,12 @@ reglet_status reglet__policy_declare(struct reglet__policy *policy, struct regle
 /* A declaration of a bare "*" or "**" covers everything of its kind. */
 reglet_status reglet__policy_declare_all(struct reglet__policy *policy, enum reglet__kind kind);
 
-/* Real paths (files, and directories with all below them) that no glob matches: the runtime's own. Copied. */
+/*
+ * Real paths (files, and directories with all below them) that no grant matches, neither by a glob nor
+ * exactly: the runtime's own. Directories above them cannot be written (moved, removed) either. The kernel
+ * gives /proc/self as /proc/<pid>: whoever makes a policy protects that path too. Copied.
+ * REGLET_ERR_INVALID_ARGUMENT, REGLET_ERR_NO_MEMORY.
+ */
 reglet_status reglet__policy_protect(struct reglet__policy *policy, const char *path);
 
 /* Whether any grant of this kind exists: without one a request can be refused before anything is looked at.
@@ -85,7 +101,7 @@ bool reglet__policy_has(const struct reglet__policy *policy, enum reglet__kind k
 /*
  * A granted capability decides; a shared one only together with a declaration that covers the same request.
  * `path` is absolute, without "." and "..". `is_symlink`: the object is itself a symbolic link (opened with
- * O_NOFOLLOW).
+ * O_NOFOLLOW): it can be looked at and, inside a glob grant, removed or renamed, but never read.
  */
 struct reglet__decision reglet__policy_fs(const struct reglet__policy *policy, enum reglet__fs_access access,
                                           const char *path, bool is_symlink);
@@ -97,8 +113,14 @@ struct reglet__decision reglet__policy_fs(const struct reglet__policy *policy, e
 bool reglet__policy_fs_shows(const struct reglet__policy *policy, const char *path);
 
 /*
- * Whether `from` and `to` (a symbolic link to be made at `link`, pointing at the absolute path `target`) lie
- * inside one and the same write grant.
+ * Whether a directory may be moved with everything in it: one write grant covers it and all below it. Without
+ * this, renaming a directory would carry files that are not granted to where they are.
+ */
+struct reglet__decision reglet__policy_fs_tree(const struct reglet__policy *policy, const char *path);
+
+/*
+ * Whether a symbolic link to be made at `link`, pointing at `target` (made absolute by the caller, "." and
+ * ".." worked out), stays with both ends inside one and the same write grant.
  */
 struct reglet__decision reglet__policy_fs_symlink(const struct reglet__policy *policy, const char *link,
                                                   const char *target);
@@ -106,8 +128,9 @@ struct reglet__decision reglet__policy_fs_symlink(const struct reglet__policy *p
 /* A variable's name, exact, by prefix or all. */
 struct reglet__decision reglet__policy_env(const struct reglet__policy *policy, const char *name);
 
-/* Writes the capability that would allow a file access, such as "fs:read:/etc/hosts", globs escaped; NULL
- * without memory. */
+/* Writes the capability that would allow a file access, such as "fs:read:/etc/hosts", globs escaped. NULL
+ * without memory, and where no capability would help (/proc/self, devices). A character that no pattern can
+ * spell (control characters, invalid UTF-8) becomes "?". To be freed with free(). */
 char *reglet__policy_fs_suggest(enum reglet__fs_access access, const char *path);
 
 #endif
