@@ -74,7 +74,8 @@ typedef struct reglet_description {
 } reglet_description;
 
 /**
- * Asks the plugin what it is. It runs with no grants at all, once; the answer is kept.
+ * Asks the plugin what it is. It runs with no grants at all; the first answer is kept, for as long as the module
+ * is loaded.
  *
  * @param call  for the case that it has to run; may be NULL
  * @param out   receives the description, to be freed with reglet_description_free(); it outlives plugin and
@@ -110,7 +111,7 @@ typedef struct reglet_schema {
 } reglet_schema;
 
 /**
- * Asks the plugin for the schema of its config. It runs with no grants at all, once; the answer is kept.
+ * Asks the plugin for the schema of its config. It runs with no grants at all; the first answer is kept.
  *
  * @param out  receives the schema, to be freed with reglet_schema_free(); it outlives plugin and runtime
  * @return as reglet_plugin_describe()

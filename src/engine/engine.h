@@ -24,6 +24,8 @@ reglet_status reglet__module_compile(struct reglet__engine *engine, const void *
                                      struct reglet__module **out, reglet_error **err);
 struct reglet__module *reglet__module_ref(struct reglet__module *module);
 void reglet__module_unref(struct reglet__module *module);
+/* Whether anybody but the caller holds a reference, at this moment. */
+bool reglet__module_is_shared(const struct reglet__module *module);
 
 /*
  * Looks an export up. Returns its signature ("ii->I") when it is a function whose types are all numbers;

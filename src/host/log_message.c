@@ -1,0 +1,67 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "abi/abi.h"
+#include "host/host.h"
+#include "util/cleanup.h"
+#include "util/limits.h"
+
+static bool count_bytes(struct reglet__guest *guest, struct reglet__host *host, uint32_t size) {
+    if (size <= host->max_log_bytes - host->log_bytes) {
+        host->log_bytes += size;
+        return true;
+    }
+    reglet__guest_stop(guest, REGLET_ERR_OUTPUT_LIMIT, "the plugin logged more than %llu bytes",
+                       (unsigned long long)host->max_log_bytes);
+    return false;
+}
+
+/* A copy of the request; what is longer than the limit is cut, which makes it no JSON and so logged as it is.
+ */
+static bool copy_request(struct reglet__guest *guest, uint64_t packed, char **out, uint32_t *size) {
+    uint32_t address = (uint32_t)(packed >> 32), length = (uint32_t)packed;
+    const char *bytes = reglet__guest_memory(guest, address, length);
+    if (!bytes) {
+        reglet__guest_stop(guest, REGLET_ERR_BAD_OUTPUT,
+                           "log_message: the request of %u bytes at %u lies outside memory", length, address);
+        return false;
+    }
+    *size = length < REGLET__MAX_LOG_REQUEST ? length : REGLET__MAX_LOG_REQUEST;
+    *out = malloc(*size ? *size : 1);
+    if (!*out) {
+        reglet__guest_stop(guest, REGLET_ERR_NO_MEMORY, "out of memory");
+        return false;
+    }
+    memcpy(*out, bytes, *size);
+    return true;
+}
+
+/* I -> nothing. A packed request {level, message, attrs, context}. */
+static bool log_message(struct reglet__guest *guest, union reglet__slot *slots) {
+    struct reglet__host *host = reglet__guest_state(guest, REGLET__ROOM_HOST);
+    _cleanup_free_ char *bytes = NULL;
+    uint32_t size = 0;
+    if (!count_bytes(guest, host, (uint32_t)slots[0].u64) ||
+        !copy_request(guest, slots[0].u64, &bytes, &size))
+        return false;
+    struct reglet__log_request request;
+    if (reglet__log_request_parse(bytes, size, &request) != REGLET_OK) {
+        reglet__guest_stop(guest, REGLET_ERR_NO_MEMORY, "out of memory");
+        return false;
+    }
+    reglet_log_event event = {.struct_size = sizeof event,
+                              .level = request.level,
+                              .source = REGLET_LOG_PLUGIN,
+                              .request_id = request.request_id,
+                              .message = request.message,
+                              .attrs = request.attrs,
+                              .attr_count = request.attr_count};
+    host->log(host->user_data, &event);
+    reglet__log_request_free(&request);
+    return true;
+}
+
+const struct reglet__import reglet__host_imports[] = {
+    {"reglet_host", "log_message", "I->", log_message},
+};
+const size_t reglet__host_import_count = ARRAY_LEN(reglet__host_imports);
