@@ -6,13 +6,15 @@ if(NOT engine_prefix)
                   OUTPUT_VARIABLE engine_prefix OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
 endif()
 
+set(REGLET_ENGINE_ARCHIVE ${engine_prefix}/lib/libreglet_engine.a)
+
 add_library(reglet_engine INTERFACE)
 target_include_directories(reglet_engine SYSTEM INTERFACE ${engine_prefix}/include)
 if(REGLET_SHARED_ENGINE)
   target_link_libraries(reglet_engine INTERFACE ${engine_prefix}/lib/libreglet_engine.so)
   target_link_options(reglet_engine INTERFACE -Wl,-rpath,${engine_prefix}/lib)
 else()
-  target_link_libraries(reglet_engine INTERFACE ${engine_prefix}/lib/libreglet_engine.a)
+  target_link_libraries(reglet_engine INTERFACE ${REGLET_ENGINE_ARCHIVE})
 endif()
 target_link_libraries(reglet_engine INTERFACE m dl)
 

@@ -7,7 +7,8 @@ target_compile_options(reglet_flags INTERFACE
 if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
   target_compile_options(reglet_flags INTERFACE -Wduplicated-cond -Wlogical-op -Wjump-misses-init)
 endif()
-target_compile_definitions(reglet_flags INTERFACE $<$<CONFIG:Release>:_FORTIFY_SOURCE=2>)
+# Some distributions' compilers define it already: undefine it first, or that is a warning.
+target_compile_options(reglet_flags INTERFACE "$<$<CONFIG:Release>:-U_FORTIFY_SOURCE;-D_FORTIFY_SOURCE=2>")
 target_link_options(reglet_flags INTERFACE -Wl,-z,relro,-z,now)
 if(REGLET_WERROR)
   target_compile_options(reglet_flags INTERFACE -Werror)

@@ -1,0 +1,63 @@
+# The front door: CMake with its presets does the work.
+#
+#   make                         build/reglet, build/libreglet.so, build/libreglet.a, build/plugins/
+#   make demo                    a real plugin on a real file, granted and refused
+#   make check                   every test, and every test again under sanitizers
+#   make install PREFIX= DESTDIR=
+#   make check-dev               one preset alone: configure, build, test (dev, check, clang, asan-ubsan, tsan)
+#   make tidy, make format, make clean
+
+PREFIX ?= /usr/local
+
+# Where rustup and Go's own archive install, for shells that do not have them on PATH.
+export PATH := $(PATH):$(HOME)/.cargo/bin:/usr/local/go/bin
+
+headline = @printf '\n==== %s\n' "$(1)"
+
+.PHONY: all demo check check-format check-clang tidy format install clean
+.NOTPARALLEL:
+
+all:
+	@scripts/bootstrap.sh --list build
+	cmake --preset release
+	cmake --build --preset release
+
+demo:
+	@scripts/bootstrap.sh build
+	@$(MAKE) --no-print-directory all
+	@scripts/demo.sh
+
+check:
+	@scripts/bootstrap.sh check
+	@$(MAKE) --no-print-directory check-format check-check check-clang check-asan-ubsan
+	@printf '\ncheck: everything passed\n'
+
+check-format:
+	$(call headline,Formatting)
+	@scripts/format.sh --check
+
+check-clang:
+	$(call headline,The build with clang, without warnings)
+	cmake --preset clang
+	cmake --build --preset clang
+
+check-%:
+	$(call headline,Build and tests: preset $*)
+	cmake --preset $*
+	cmake --build --preset $*
+	ctest --preset $*
+
+tidy:
+	cmake --preset clang
+	git ls-files 'src/*.c' 'cli/*.c' | xargs -P 2 -n 4 clang-tidy -p build-clang --quiet
+
+format:
+	@scripts/format.sh
+
+# Builds only when nothing is built: as root, a build would make a second engine in root's cache.
+install:
+	@test -e build/reglet || $(MAKE) --no-print-directory all
+	cmake --install build --prefix "$(PREFIX)"
+
+clean:
+	rm -rf build build-*
