@@ -60,7 +60,7 @@ size_t reglet__utf8_repair(const char *text, size_t size, char *out) {
     return written;
 }
 
-static bool steers_a_terminal(unsigned c) {
+bool reglet__steers_a_terminal(unsigned c) {
     bool control = (c < 0x20 && c != '\t') || (c >= 0x7F && c <= 0x9F);
     bool bidi = c == 0x61C || c == 0x200E || c == 0x200F || (c >= 0x202A && c <= 0x202E) ||
                 (c >= 0x2066 && c <= 0x2069);
@@ -88,7 +88,7 @@ size_t reglet__clean_line(const char *text, size_t size, char *out, size_t out_s
         size_t length = reglet__utf8_decode(text + i, size - i, &c);
         const char *from = length ? text + i : replacement;
         size_t count = length ? length : 3;
-        if (length && steers_a_terminal(c)) {
+        if (length && reglet__steers_a_terminal(c)) {
             count = escape(c, escaped);
             from = escaped;
         }

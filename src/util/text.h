@@ -20,6 +20,9 @@ size_t reglet__utf8_repair_size(size_t size);
  * bytes. */
 size_t reglet__utf8_repair(const char *text, size_t size, char *out);
 
+/* Whether a code point would drive a terminal: control characters but tab, bidirectional marks, line separators. */
+bool reglet__steers_a_terminal(unsigned code_point);
+
 /* Bytes that reglet__clean_line() may write for `size` bytes of input, with the NUL. */
 size_t reglet__clean_line_size(size_t size);
 

@@ -1,0 +1,250 @@
+#define _GNU_SOURCE
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/internal.h"
+#include "util/cleanup.h"
+#include "util/fail.h"
+#include "util/limits.h"
+#include "util/options.h"
+#include "util/text.h"
+
+/* The rooms' state of one call, on the stack of its thread. */
+struct call {
+    const struct call_setup *setup;
+    struct reglet__host host;
+    struct reglet__wasi *wasi;
+    struct reglet__guest *guest;
+    const char **args; /* args[0] is the plugin's name */
+};
+
+/* --- Events of a call ------------------------------------------------------------------------------------ */
+
+static void send_event(const struct call *call, reglet_log_event *event) {
+    event->plugin = call->setup->visit->plugin->name;
+    if (!event->request_id)
+        event->request_id = call->setup->visit->request_id;
+    reglet__runtime_log(call->setup->visit->plugin->runtime, event);
+}
+
+static void plugin_logged(void *user_data, reglet_log_event *event) {
+    send_event(user_data, event);
+}
+
+static void line_written(void *user_data, int stream, const char *text, size_t size) {
+    _cleanup_free_ char *line = reglet__clean_line_dup(text, size);
+    reglet_log_event event = {.level = stream == STDERR_FILENO ? REGLET_LOG_WARN : REGLET_LOG_INFO,
+                              .source = stream == STDERR_FILENO ? REGLET_LOG_STDERR : REGLET_LOG_STDOUT,
+                              .message = line ? line : "(a line was lost: out of memory)"};
+    send_event(user_data, &event);
+}
+
+static void request_denied(void *user_data, const char *asked, const char *grant, const char *reason) {
+    _cleanup_free_ char *clean_asked = reglet__clean_line_dup(asked, strlen(asked));
+    _cleanup_free_ char *clean_grant = grant ? reglet__clean_line_dup(grant, strlen(grant)) : NULL;
+    const reglet_log_attr attrs[] = {{"asked", "string", clean_asked ? clean_asked : ""},
+                                     {"reason", "string", reason ? reason : ""},
+                                     {"grant", "string", clean_grant}};
+    reglet_log_event event = {.level = REGLET_LOG_WARN,
+                              .source = REGLET_LOG_DENIAL,
+                              .message = "permission denied",
+                              .attrs = attrs,
+                              .attr_count = clean_grant ? 3 : 2};
+    send_event(user_data, &event);
+}
+
+/* --- Surroundings ---------------------------------------------------------------------------------------- */
+
+static const char **make_args(const struct call_setup *setup, size_t *count) {
+    size_t extra = setup->command ? setup->command->arg_count : 0;
+    const char **args = calloc(extra + 1, sizeof *args);
+    if (!args)
+        return NULL;
+    args[0] = setup->visit->plugin->name;
+    for (size_t i = 0; i < extra; i++)
+        args[i + 1] = setup->command->args[i];
+    *count = extra + 1;
+    return args;
+}
+
+static reglet_status open_wasi(struct call *call) {
+    const struct call_setup *setup = call->setup;
+    const reglet_runtime *runtime = setup->visit->plugin->runtime;
+    const reglet_command_options *command = setup->command;
+    struct reglet__wasi_options options = {
+        .host = runtime->wasi_host,
+        .host_missing = runtime->wasi_missing,
+        .policy = setup->policy,
+        .environment = (const char *const *)runtime->environment,
+        .environment_count = runtime->environment_count,
+        .root_preopen = !command || (setup->policy && reglet__policy_has(setup->policy, REGLET__KIND_FS)),
+        .max_output_bytes = runtime->limits.output_bytes,
+        .sink = {line_written, request_denied, call},
+    };
+    if (command) {
+        options.extra_environment = command->env;
+        options.extra_environment_count = command->env_count;
+        options.preopens = setup->preopens;
+        options.preopen_count = command->preopen_count;
+        options.inherit_stdio = command->inherit_stdio;
+    }
+    call->args = make_args(setup, &options.arg_count);
+    if (!call->args)
+        return REGLET_ERR_NO_MEMORY;
+    options.args = call->args;
+    return reglet__wasi_new(&options, &call->wasi);
+}
+
+static void close_call(struct call *call) {
+    reglet__guest_free(call->guest);
+    reglet__wasi_free(call->wasi);
+    free(call->args);
+}
+
+/* Makes the instance, in which the module's start function has run. */
+static reglet_status open_call(struct call *call, uint32_t *exit_code, reglet_error **err) {
+    const reglet_runtime *runtime = call->setup->visit->plugin->runtime;
+    call->host = (struct reglet__host){
+        .max_log_bytes = runtime->limits.output_bytes, .log = plugin_logged, .user_data = call};
+    if (open_wasi(call) != REGLET_OK)
+        return reglet__fail_memory(err);
+    const struct reglet__guest_options options = {
+        .limits = {runtime->limits.memory, runtime->limits.table_elements},
+        .interrupt = &call->setup->visit->interrupt,
+        .states = {[REGLET__ROOM_WASI] = call->wasi, [REGLET__ROOM_HOST] = &call->host},
+    };
+    return reglet__guest_new(call->setup->visit->version->module, &options, &call->guest, exit_code, err);
+}
+
+/* --- The guest ABI --------------------------------------------------------------------------------------- */
+
+static bool exports(const struct call *call, const char *name) {
+    return reglet__module_export(call->setup->visit->version->module, name) != NULL;
+}
+
+static reglet_status run_if_exported(struct call *call, const char *name, uint32_t *exit_code,
+                                     reglet_error **err) {
+    union reglet__slot none = {0};
+    return exports(call, name) ? reglet__guest_call(call->guest, name, &none, 0, exit_code, err) : REGLET_OK;
+}
+
+static reglet_status initialize(struct call *call, uint32_t *exit_code, reglet_error **err) {
+    reglet_status status = run_if_exported(call, "_start", exit_code, err);
+    return status == REGLET_OK ? run_if_exported(call, "_initialize", exit_code, err) : status;
+}
+
+/* Has the guest allocate room and copies the input there. */
+static reglet_status hand_over(struct call *call, const char *input, uint32_t size, uint32_t *address,
+                               uint32_t *exit_code, reglet_error **err) {
+    union reglet__slot slot = {.u32 = size};
+    reglet_status status = reglet__guest_call(call->guest, "allocate", &slot, 1, exit_code, err);
+    if (status != REGLET_OK)
+        return status;
+    *address = slot.u32;
+    if (*address == 0)
+        return reglet__fail(err, REGLET_ERR_BAD_OUTPUT, REGLET_DOMAIN_PLUGIN,
+                            "the plugin's allocate returned 0 for %u bytes", size);
+    if (!reglet__guest_write(call->guest, *address, input, size))
+        return reglet__fail(err, REGLET_ERR_BAD_OUTPUT, REGLET_DOMAIN_PLUGIN,
+                            "the plugin's allocate returned %u for %u bytes, which lies outside its memory",
+                            *address, size);
+    return REGLET_OK;
+}
+
+/* Reads a packed result: the address in the upper half, the size in the lower. */
+static reglet_status fetch(struct call *call, const char *name, uint64_t packed, struct answer *answer,
+                           reglet_error **err) {
+    uint32_t address = (uint32_t)(packed >> 32), size = (uint32_t)packed;
+    uint64_t most = call->setup->visit->plugin->runtime->limits.result_bytes;
+    if (address == 0 || size == 0)
+        return reglet__fail(err, REGLET_ERR_BAD_OUTPUT, REGLET_DOMAIN_PLUGIN,
+                            "the plugin's %s returned nothing", name);
+    if (size > most)
+        return reglet__fail(err, REGLET_ERR_RESULT_LIMIT, REGLET_DOMAIN_PLUGIN,
+                            "the plugin's %s returned %u bytes; at most %llu are read", name, size,
+                            (unsigned long long)most);
+    const void *bytes = reglet__guest_memory(call->guest, address, size);
+    if (!bytes)
+        return reglet__fail(err, REGLET_ERR_BAD_OUTPUT, REGLET_DOMAIN_PLUGIN,
+                            "the plugin's %s returned %u bytes at %u, which lies outside its memory", name,
+                            size, address);
+    answer->bytes = malloc(size);
+    if (!answer->bytes)
+        return reglet__fail_memory(err);
+    memcpy(answer->bytes, bytes, size);
+    answer->size = size;
+    return REGLET_OK;
+}
+
+static reglet_status run_export(struct call *call, const char *name, const char *input, uint32_t input_size,
+                                struct answer *answer, uint32_t *exit_code, reglet_error **err) {
+    reglet_status status = open_call(call, exit_code, err);
+    if (status == REGLET_OK)
+        status = initialize(call, exit_code, err);
+    union reglet__slot slots[2] = {{0}};
+    size_t count = 1;
+    if (status == REGLET_OK && input) {
+        status = hand_over(call, input, input_size, &slots[0].u32, exit_code, err);
+        slots[1].u32 = input_size;
+        count = 2;
+    }
+    if (status == REGLET_OK)
+        status = reglet__guest_call(call->guest, name, slots, count, exit_code, err);
+    if (status == REGLET_OK)
+        status = fetch(call, name, slots[0].u64, answer, err);
+    return status;
+}
+
+/* The guest's memory goes with its instance, so its deallocate need not be called. */
+reglet_status reglet__call_export(const struct call_setup *setup, const char *name, const char *input,
+                                  size_t input_size, struct answer *answer, uint32_t *exit_code,
+                                  reglet_error **err) {
+    const struct reglet__module *module = setup->visit->version->module;
+    const char *missing = !reglet__module_export(module, name)                  ? name
+                          : input && !reglet__module_export(module, "allocate") ? "allocate"
+                                                                                : NULL;
+    if (missing)
+        return reglet__fail(err, REGLET_ERR_MISSING_EXPORT, REGLET_DOMAIN_PLUGIN,
+                            "the plugin does not export \"%s\"; is it a reglet plugin?", missing);
+    struct call call = {.setup = setup};
+    reglet_status status = run_export(&call, name, input, (uint32_t)input_size, answer, exit_code, err);
+    close_call(&call);
+    return status;
+}
+
+reglet_status reglet__call_command(const struct call_setup *setup, uint32_t *exit_code, reglet_error **err) {
+    if (!reglet__module_export(setup->visit->version->module, "_start"))
+        return reglet__fail(err, REGLET_ERR_MISSING_EXPORT, REGLET_DOMAIN_PLUGIN,
+                            "the module does not export \"_start\"; it is no WASI command");
+    struct call call = {.setup = setup};
+    union reglet__slot none = {0};
+    reglet_status status = open_call(&call, exit_code, err);
+    if (status == REGLET_OK)
+        status = reglet__guest_call(call.guest, "_start", &none, 0, exit_code, err);
+    close_call(&call);
+    return status;
+}
+
+/* --- Options --------------------------------------------------------------------------------------------- */
+
+reglet_status reglet__call_begin(const reglet_runtime *runtime, const reglet_call_options *given,
+                                 struct reglet__interrupt *interrupt, const char **request_id,
+                                 reglet_error **err) {
+    reglet_call_options options;
+    if (!reglet__options_copy(&options, sizeof options, given))
+        return reglet__fail_options(err, "call options", "REGLET_CALL_OPTIONS_INIT");
+    if (options.timeout_ms < -1)
+        return reglet__fail(
+            err, REGLET_ERR_INVALID_ARGUMENT, REGLET_DOMAIN_RUNTIME,
+            "call options: timeout_ms is %lld; it may be -1 (none), 0 (the runtime's) or more",
+            (long long)options.timeout_ms);
+    if (!reglet__engine_thread_stack_suffices())
+        return reglet__fail(
+            err, REGLET_ERR_THREAD_STACK, REGLET_DOMAIN_RUNTIME,
+            "this thread has less than %zu KiB of free stack, which a call needs; give it more",
+            (REGLET__WASM_STACK_BYTES + REGLET__HOST_STACK_BYTES) >> 10);
+    int64_t timeout = options.timeout_ms ? options.timeout_ms : runtime->limits.timeout_ms;
+    *interrupt = (struct reglet__interrupt){reglet__deadline_after_ms(timeout), options.cancel};
+    *request_id = options.request_id;
+    return REGLET_OK;
+}

@@ -1,0 +1,177 @@
+/*
+ * internal.h - what the files of this room share: the runtime, a plugin, a version of its module, one call.
+ *
+ * Locks, in the order in which they may be held: runtime, plugin. The observe path takes the plugin's twice, for a few
+ * instructions each: to find the version it runs on and be counted, and to be counted out again. A version can be
+ * replaced and a plugin closed at any moment, so "which one, and I am using it" must be one step; without hazard pointers
+ * or the like, that is a lock.
+ */
+#ifndef REGLET_RUNTIME_INTERNAL_H
+#define REGLET_RUNTIME_INTERNAL_H
+
+#include <pthread.h>
+#include <reglet/command.h>
+#include <stdatomic.h>
+
+#include "engine/engine.h"
+#include "host/host.h"
+#include "policy/policy.h"
+#include "runtime/cache.h"
+#include "util/sha256.h"
+#include "wasi/wasi.h"
+
+/* --- Runtime --------------------------------------------------------------------------------------------- */
+
+struct grant {
+    char *plugin; /* NULL: shared by all */
+    struct reglet__capability *capability;
+};
+
+struct pin {
+    char *plugin;
+    struct reglet__sha256 hash;
+};
+
+struct limits {
+    uint64_t memory;
+    uint64_t table_elements;
+    uint64_t result_bytes;
+    uint64_t evidence_bytes;
+    uint64_t output_bytes;
+    int64_t timeout_ms; /* -1: none */
+};
+
+/* All but the list of plugins is read only once the runtime is made. */
+struct reglet_runtime {
+    atomic_uint references; /* the owner's, and one for each plugin object */
+    reglet_cache *cache;
+    char *host_version;
+    char *working_directory;
+    struct grant *grants;
+    size_t grant_count;
+    struct pin *pins;
+    size_t pin_count;
+    char **environment; /* "NAME=value", as it was when the runtime was made */
+    size_t environment_count;
+    const struct reglet__wasi_host *wasi_host; /* NULL: no file access, and … */
+    char *wasi_missing;                        /* … why */
+    struct limits limits;
+    bool check_config;
+    reglet_log_fn log;
+    void *log_user_data;
+
+    pthread_mutex_t lock;
+    reglet_plugin *plugins; /* by `next`; each holds a reference */
+};
+
+void reglet__runtime_unref(reglet_runtime *runtime);
+
+/* Whether a plugin can have this name; `where` begins the message. */
+reglet_status reglet__check_name(const char *name, const char *where, reglet_error **err);
+
+/* Sends an event; fills in what is the same for all. */
+void reglet__runtime_log(const reglet_runtime *runtime, reglet_log_event *event);
+
+/* An event of the library itself. */
+void reglet__runtime_say(const reglet_runtime *runtime, reglet_log_level level, const char *plugin,
+                         const char *format, ...) REGLET_PRINTF(4, 5);
+
+/* Removes a plugin from the list, if it is there, and gives the list's reference back. */
+void reglet__runtime_forget(reglet_runtime *runtime, reglet_plugin *plugin);
+
+/* --- Plugin ---------------------------------------------------------------------------------------------- */
+
+/* One module under a name. Immutable, but for what is learned from the plugin once and then kept. Reference counted. */
+struct version {
+    atomic_uint references;
+    struct reglet__module *module;
+    struct reglet__sha256 hash;
+    int generation; /* of the ABI, 1 or 2 */
+    _Atomic(const reglet_description *) description;
+    _Atomic(const reglet_schema *) schema;
+    _Atomic(struct reglet__policy *) policy;
+};
+
+struct reglet_plugin {
+    atomic_uint references;
+    char *name;
+    reglet_runtime *runtime; /* referenced */
+    reglet_plugin *next;     /* guarded by the runtime's lock */
+
+    pthread_mutex_t lock;
+    pthread_cond_t idle;
+    struct version *version;
+    unsigned calls; /* in flight */
+    bool closed;
+};
+
+/* Takes the module over. Refuses exports whose signature is not the ABI's. */
+reglet_status reglet__version_new(struct reglet__module *module, const struct reglet__sha256 *hash,
+                                  struct version **out, reglet_error **err);
+void reglet__version_unref(struct version *version);
+
+/* Takes the version over. */
+reglet_status reglet__plugin_new(reglet_runtime *runtime, const char *name, struct version *version,
+                                 reglet_plugin **out, reglet_error **err);
+/* Takes the version over; the old one goes when its last call ends. CLOSED. */
+reglet_status reglet__plugin_replace(reglet_plugin *plugin, struct version *version, reglet_error **err);
+bool reglet__plugin_has_hash(reglet_plugin *plugin, const struct reglet__sha256 *hash);
+/* Refuses new calls; with `wait`, returns when none is in flight. */
+void reglet__plugin_shut(reglet_plugin *plugin, bool wait);
+
+/* One call in flight: which version it runs on, and what can end it. */
+struct visit {
+    reglet_plugin *plugin;
+    struct version *version;            /* referenced */
+    struct reglet__interrupt interrupt; /* the token is referenced */
+    const char *request_id;             /* the caller's, or NULL */
+};
+
+/*
+ * Checks the call's options, starts its clock and counts it in: from here to visit_end() the plugin stays, and with it the
+ * runtime. INVALID_ARGUMENT, THREAD_STACK, CLOSED.
+ */
+reglet_status reglet__visit_begin(reglet_plugin *plugin, const reglet_call_options *options,
+                                  struct visit *visit, reglet_error **err);
+void reglet__visit_end(struct visit *visit);
+
+/* What is kept of a version, or made now, which may run the plugin. Borrowed from the version. */
+reglet_status reglet__visit_description(const struct visit *visit, const reglet_description **out,
+                                        reglet_error **err);
+reglet_status reglet__visit_schema(const struct visit *visit, const reglet_schema **out, reglet_error **err);
+reglet_status reglet__visit_policy(const struct visit *visit, const struct reglet__policy **out,
+                                   reglet_error **err);
+
+/* --- Call ------------------------------------------------------------------------------------------------ */
+
+/* Checks the options of a call and makes its deadline; NULL options are the defaults. */
+reglet_status reglet__call_begin(const reglet_runtime *runtime, const reglet_call_options *options,
+                                 struct reglet__interrupt *interrupt, const char **request_id,
+                                 reglet_error **err);
+
+/* What one call is, before it runs. */
+struct call_setup {
+    const struct visit *visit;
+    const struct reglet__policy *policy;         /* NULL: nothing is granted */
+    const reglet_command_options *command;       /* NULL: a plugin */
+    const struct reglet__wasi_preopen *preopens; /* of a command */
+};
+
+/* An answer of the guest, copied out of its memory. */
+struct answer {
+    char *bytes;
+    size_t size;
+};
+
+/*
+ * Runs one exported function of the ABI in a fresh instance: _start and _initialize, then, with an input, allocate and a
+ * copy of it, then the function. The answer is to be freed with free().
+ */
+reglet_status reglet__call_export(const struct call_setup *setup, const char *name, const char *input,
+                                  size_t input_size, struct answer *answer, uint32_t *exit_code,
+                                  reglet_error **err);
+
+/* Runs _start of a command. EXIT with its code is an error here too. */
+reglet_status reglet__call_command(const struct call_setup *setup, uint32_t *exit_code, reglet_error **err);
+
+#endif

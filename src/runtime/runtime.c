@@ -1,0 +1,320 @@
+#define _GNU_SOURCE
+#include <reglet/runtime.h>
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/internal.h"
+#include "util/cleanup.h"
+#include "util/fail.h"
+#include "util/limits.h"
+#include "util/options.h"
+#include "util/text.h"
+
+extern char **environ;
+
+/* --- Events ---------------------------------------------------------------------------------------------- */
+
+void reglet__runtime_log(const reglet_runtime *runtime, reglet_log_event *event) {
+    event->struct_size = sizeof *event;
+    if (runtime->log)
+        runtime->log(runtime->log_user_data, event);
+}
+
+void reglet__runtime_say(const reglet_runtime *runtime, reglet_log_level level, const char *plugin,
+                         const char *format, ...) {
+    char text[512], line[2048];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    reglet__clean_line(text, strlen(text), line, sizeof line);
+    reglet_log_event event = {.level = level, .source = REGLET_LOG_HOST, .plugin = plugin, .message = line};
+    reglet__runtime_log(runtime, &event);
+}
+
+/* --- Options --------------------------------------------------------------------------------------------- */
+
+/* One numeric option: its name, what was given, and what it may be. */
+static reglet_status number_option(const char *name, int64_t given, int64_t fallback, int64_t most,
+                                   bool may_be_unlimited, uint64_t *out, reglet_error **err) {
+    if (given == 0)
+        *out = (uint64_t)fallback;
+    else if (given == -1 && may_be_unlimited)
+        *out = UINT64_MAX;
+    else if (given > 0 && given <= most)
+        *out = (uint64_t)given;
+    else
+        return reglet__fail(err, REGLET_ERR_INVALID_ARGUMENT, REGLET_DOMAIN_RUNTIME,
+                            "runtime options: %s is %lld; it may be 0 (%lld)%s or 1 to %lld", name,
+                            (long long)given, (long long)fallback, may_be_unlimited ? ", -1 (unlimited)" : "",
+                            (long long)most);
+    return REGLET_OK;
+}
+
+static reglet_status take_limits(const reglet_runtime_options *options, struct limits *limits,
+                                 reglet_error **err) {
+    uint64_t mib = 0, timeout = 0;
+    reglet_status status = number_option("memory_limit_mib", options->memory_limit_mib,
+                                         REGLET__DEFAULT_MEMORY_MIB, REGLET__MAX_MEMORY_MIB, true, &mib, err);
+    if (status == REGLET_OK)
+        status = number_option("default_timeout_ms", options->default_timeout_ms, REGLET__DEFAULT_TIMEOUT_MS,
+                               INT64_MAX, true, &timeout, err);
+    if (status == REGLET_OK)
+        status = number_option("max_evidence_bytes", options->max_evidence_bytes,
+                               REGLET__DEFAULT_EVIDENCE_BYTES, INT64_MAX, true, &limits->evidence_bytes, err);
+    if (status == REGLET_OK)
+        status = number_option("max_result_bytes", options->max_result_bytes, REGLET__MAX_RESULT_BYTES,
+                               REGLET__MAX_RESULT_BYTES, false, &limits->result_bytes, err);
+    if (status == REGLET_OK)
+        status = number_option("max_output_bytes", options->max_output_bytes, REGLET__DEFAULT_OUTPUT_BYTES,
+                               INT64_MAX, true, &limits->output_bytes, err);
+    if (status == REGLET_OK)
+        status =
+            number_option("max_table_elements", options->max_table_elements, REGLET__DEFAULT_TABLE_ELEMENTS,
+                          UINT32_MAX, false, &limits->table_elements, err);
+    limits->memory = (mib == UINT64_MAX ? (uint64_t)REGLET__MAX_MEMORY_MIB : mib) << 20;
+    limits->timeout_ms = timeout == UINT64_MAX ? -1 : (int64_t)timeout;
+    return status;
+}
+
+static reglet_status take_strings(const reglet_runtime_options *options, reglet_runtime *runtime,
+                                  reglet_error **err) {
+    runtime->host_version = strdup(options->host_version ? options->host_version : REGLET_VERSION_STRING);
+    const char *directory = options->working_directory;
+    if (directory && directory[0] != '/')
+        return reglet__fail(err, REGLET_ERR_INVALID_ARGUMENT, REGLET_DOMAIN_RUNTIME,
+                            "runtime options: working_directory is \"%s\"; it must be an absolute path",
+                            directory);
+    runtime->working_directory = directory ? strdup(directory) : getcwd(NULL, 0);
+    if (!runtime->working_directory && !directory && errno != ENOMEM)
+        runtime->working_directory =
+            strdup("/"); /* the current directory is gone: relative grants start from the root */
+    return runtime->host_version && runtime->working_directory ? REGLET_OK : reglet__fail_memory(err);
+}
+
+static reglet_status take_environment(reglet_runtime *runtime, reglet_error **err) {
+    size_t count = 0;
+    while (environ && environ[count])
+        count++;
+    runtime->environment = calloc(count ? count : 1, sizeof *runtime->environment);
+    if (!runtime->environment)
+        return reglet__fail_memory(err);
+    for (size_t i = 0; i < count; i++, runtime->environment_count++)
+        if (!(runtime->environment[i] = strdup(environ[i])))
+            return reglet__fail_memory(err);
+    return REGLET_OK;
+}
+
+reglet_status reglet__check_name(const char *name, const char *where, reglet_error **err) {
+    size_t size = name ? strlen(name) : 0;
+    const char *wrong = size == 0                         ? "empty"
+                        : size > REGLET__MAX_NAME         ? "longer than 255 bytes"
+                        : !reglet__utf8_valid(name, size) ? "no UTF-8"
+                        : strchr(name, '/')               ? "with a \"/\" in it"
+                                                          : NULL;
+    for (size_t i = 0; i < size && !wrong; i++)
+        if ((unsigned char)name[i] < 0x20 || name[i] == 0x7F)
+            wrong = "with a control character in it";
+    if (!wrong)
+        return REGLET_OK;
+    return reglet__fail(err, REGLET_ERR_INVALID_ARGUMENT, REGLET_DOMAIN_RUNTIME,
+                        "%s: the plugin's name is %s", where, wrong);
+}
+
+static reglet_status take_grant(reglet_runtime *runtime, const char *plugin, const char *text,
+                                reglet_error **err) {
+    struct grant *grant = &runtime->grants[runtime->grant_count];
+    reglet_error *error = NULL;
+    if (!text)
+        return reglet__fail(err, REGLET_ERR_INVALID_ARGUMENT, REGLET_DOMAIN_RUNTIME,
+                            "runtime options: a grant has no capability");
+    reglet_status status = reglet__capability_parse(text, &grant->capability, &error);
+    if (status == REGLET_OK && reglet__capability_kind(grant->capability) == REGLET__KIND_FS)
+        status = reglet__wasi_resolve_grant(grant->capability, runtime->working_directory, &error);
+    if (status != REGLET_OK) {
+        ptrdiff_t offset = reglet_error_offset(error);
+        reglet__fail_at(err, status, REGLET_DOMAIN_POLICY, offset < 0 ? 0 : (size_t)offset, "%s%s%s: %s",
+                        plugin ? "grant for plugin \"" : "grant for all plugins", plugin ? plugin : "",
+                        plugin ? "\"" : "", reglet_error_message(error));
+        reglet_error_free(error);
+        reglet__capability_free(take_ptr(grant->capability));
+        return status;
+    }
+    runtime->grant_count++;
+    if (plugin && !(grant->plugin = strdup(plugin)))
+        return reglet__fail_memory(err);
+    return REGLET_OK;
+}
+
+static reglet_status take_grants(const reglet_runtime_options *options, reglet_runtime *runtime,
+                                 reglet_error **err) {
+    size_t total = options->grant_count + options->shared_grant_count;
+    if ((options->grant_count && !options->grants) ||
+        (options->shared_grant_count && !options->shared_grants) || total < options->grant_count)
+        return reglet__fail(err, REGLET_ERR_INVALID_ARGUMENT, REGLET_DOMAIN_RUNTIME,
+                            "runtime options: a list of grants is NULL but its count is not 0");
+    runtime->grants = calloc(total ? total : 1, sizeof *runtime->grants);
+    if (!runtime->grants)
+        return reglet__fail_memory(err);
+    reglet_status status = REGLET_OK;
+    for (size_t i = 0; i < options->grant_count && status == REGLET_OK; i++) {
+        status = reglet__check_name(options->grants[i].plugin, "runtime options: grant", err);
+        if (status == REGLET_OK)
+            status = take_grant(runtime, options->grants[i].plugin, options->grants[i].capability, err);
+    }
+    for (size_t i = 0; i < options->shared_grant_count && status == REGLET_OK; i++)
+        status = take_grant(runtime, NULL, options->shared_grants[i], err);
+    return status;
+}
+
+static reglet_status take_pins(const reglet_runtime_options *options, reglet_runtime *runtime,
+                               reglet_error **err) {
+    if (options->pin_count && !options->pins)
+        return reglet__fail(err, REGLET_ERR_INVALID_ARGUMENT, REGLET_DOMAIN_RUNTIME,
+                            "runtime options: pins is NULL but its count is not 0");
+    runtime->pins = calloc(options->pin_count ? options->pin_count : 1, sizeof *runtime->pins);
+    if (!runtime->pins)
+        return reglet__fail_memory(err);
+    for (size_t i = 0; i < options->pin_count; i++) {
+        const reglet_pin *given = &options->pins[i];
+        struct pin *pin = &runtime->pins[i];
+        reglet_status status = reglet__check_name(given->plugin, "runtime options: pin", err);
+        if (status != REGLET_OK)
+            return status;
+        if (!given->sha256 || !reglet__sha256_from_hex(given->sha256, &pin->hash))
+            return reglet__fail(err, REGLET_ERR_INVALID_ARGUMENT, REGLET_DOMAIN_RUNTIME,
+                                "runtime options: the sha256 of plugin \"%s\" is not 64 hexadecimal digits",
+                                given->plugin);
+        if (!(pin->plugin = strdup(given->plugin)))
+            return reglet__fail_memory(err);
+        runtime->pin_count++;
+    }
+    return REGLET_OK;
+}
+
+static reglet_status take_cache(const reglet_runtime_options *options, reglet_runtime *runtime,
+                                reglet_error **err) {
+    switch (options->cache_mode) {
+    case REGLET_CACHE_SHARED: return reglet__cache_shared(&runtime->cache, err);
+    case REGLET_CACHE_NONE: return reglet__cache_none(&runtime->cache, err);
+    case REGLET_CACHE_OWN: break;
+    default:
+        return reglet__fail(err, REGLET_ERR_INVALID_ARGUMENT, REGLET_DOMAIN_RUNTIME,
+                            "runtime options: cache_mode is %d, which is none of REGLET_CACHE_…",
+                            (int)options->cache_mode);
+    }
+    if (!options->cache)
+        return reglet__fail(err, REGLET_ERR_INVALID_ARGUMENT, REGLET_DOMAIN_RUNTIME,
+                            "runtime options: cache_mode is REGLET_CACHE_OWN but cache is NULL");
+    runtime->cache = reglet_cache_ref(options->cache);
+    return REGLET_OK;
+}
+
+/* Without openat2 or procfs a runtime still serves plugins that need no files. */
+static reglet_status find_wasi_host(reglet_runtime *runtime, reglet_error **err) {
+    reglet_error *error = NULL;
+    reglet_status status = reglet__wasi_host_get(&runtime->wasi_host, &error);
+    if (status == REGLET_ERR_UNSUPPORTED) {
+        runtime->wasi_host = NULL;
+        runtime->wasi_missing = strdup(reglet_error_message(error));
+        status = runtime->wasi_missing ? REGLET_OK : reglet__fail_memory(err);
+    } else if (status != REGLET_OK) {
+        reglet__fail(err, status, REGLET_DOMAIN_WASI, "%s", reglet_error_message(error));
+    }
+    reglet_error_free(error);
+    return status;
+}
+
+/* --- The life of a runtime ------------------------------------------------------------------------------- */
+
+void reglet__runtime_unref(reglet_runtime *runtime) {
+    if (!runtime || atomic_fetch_sub_explicit(&runtime->references, 1, memory_order_acq_rel) != 1)
+        return;
+    for (size_t i = 0; i < runtime->grant_count; i++) {
+        free(runtime->grants[i].plugin);
+        reglet__capability_free(runtime->grants[i].capability);
+    }
+    for (size_t i = 0; i < runtime->pin_count; i++)
+        free(runtime->pins[i].plugin);
+    for (size_t i = 0; i < runtime->environment_count; i++)
+        free(runtime->environment[i]);
+    free(runtime->grants);
+    free(runtime->pins);
+    free(runtime->environment);
+    free(runtime->host_version);
+    free(runtime->working_directory);
+    free(runtime->wasi_missing);
+    reglet_cache_unref(runtime->cache);
+    pthread_mutex_destroy(&runtime->lock);
+    free(runtime);
+}
+REGLET_DEFINE_CLEANUP(reglet_runtime *, reglet__runtime_unref);
+
+static reglet_status configure(reglet_runtime *runtime, const reglet_runtime_options *options,
+                               reglet_error **err) {
+    static reglet_status (*const steps[])(const reglet_runtime_options *, reglet_runtime *,
+                                          reglet_error **) = {take_strings, take_grants, take_pins,
+                                                              take_cache};
+    reglet_status status = take_limits(options, &runtime->limits, err);
+    for (size_t i = 0; i < ARRAY_LEN(steps) && status == REGLET_OK; i++)
+        status = steps[i](options, runtime, err);
+    if (status == REGLET_OK)
+        status = take_environment(runtime, err);
+    if (status == REGLET_OK)
+        status = find_wasi_host(runtime, err);
+    runtime->check_config = options->check_config;
+    runtime->log = options->log;
+    runtime->log_user_data = options->log_user_data;
+    return status;
+}
+
+static void warn(const reglet_runtime *runtime, const reglet_runtime_options *options) {
+    if (options->memory_limit_mib > 0 && options->memory_limit_mib < REGLET__LOW_MEMORY_MIB)
+        reglet__runtime_say(runtime, REGLET_LOG_WARN, NULL,
+                            "memory_limit_mib is %lld: below %lld plugins written in Go may not start",
+                            (long long)options->memory_limit_mib, (long long)REGLET__LOW_MEMORY_MIB);
+    if (runtime->wasi_missing)
+        reglet__runtime_say(runtime, REGLET_LOG_WARN, NULL, "plugins get no file access: %s",
+                            runtime->wasi_missing);
+}
+
+reglet_status reglet_runtime_new(const reglet_runtime_options *options, reglet_runtime **out,
+                                 reglet_error **err) {
+    reglet_runtime_options known;
+    if (!out)
+        return reglet__fail(err, REGLET_ERR_INVALID_ARGUMENT, REGLET_DOMAIN_RUNTIME, "runtime: out is NULL");
+    if (!reglet__options_copy(&known, sizeof known, options))
+        return reglet__fail_options(err, "runtime options", "REGLET_RUNTIME_OPTIONS_INIT");
+    _cleanup_(reglet__runtime_unref_p)
+    reglet_runtime *runtime = calloc(1, sizeof *runtime);
+    if (!runtime)
+        return reglet__fail_memory(err);
+    atomic_init(&runtime->references, 1);
+    pthread_mutex_init(&runtime->lock, NULL);
+    reglet_status status = configure(runtime, &known, err);
+    if (status != REGLET_OK)
+        return status;
+    warn(runtime, &known);
+    *out = take_ptr(runtime);
+    return REGLET_OK;
+}
+
+void reglet_runtime_free(reglet_runtime *runtime) {
+    if (!runtime)
+        return;
+    for (;;) {
+        pthread_mutex_lock(&runtime->lock);
+        reglet_plugin *plugin = reglet_plugin_ref(runtime->plugins);
+        pthread_mutex_unlock(&runtime->lock);
+        if (!plugin)
+            break;
+        reglet__plugin_shut(plugin, true);
+        reglet__runtime_forget(runtime, plugin);
+        reglet_plugin_unref(plugin);
+    }
+    reglet__runtime_unref(runtime);
+}
