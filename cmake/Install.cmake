@@ -1,7 +1,7 @@
 # What `make install` puts where. Everything finds its neighbours from its own place, so a prefix may be moved.
 include(CMakePackageConfigHelpers)
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/reglet)
-file(RELATIVE_PATH prefix_from_pkgconfig /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
+file(RELATIVE_PATH prefix_from_pkgconfig /prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig /prefix)
 
 install(TARGETS reglet EXPORT reglet-targets LIBRARY)
 if(REGLET_STATIC)
