@@ -1,0 +1,27 @@
+/* Observes /etc/hosts with the file plugin, under a grant for that file alone: observe PLUGIN.wasm */
+#include <reglet.h>
+#include <stdio.h>
+
+int main(int argc, char **argv) {
+    const reglet_grant grant = {"file", "fs:read:/etc/hosts"};
+    reglet_runtime_options options = REGLET_RUNTIME_OPTIONS_INIT;
+    options.grants = &grant;
+    options.grant_count = 1;
+    reglet_runtime *runtime = NULL;
+    reglet_plugin *plugin = NULL;
+    reglet_config *config = NULL;
+    reglet_result *result = NULL;
+    reglet_error *error = NULL;
+    int ok = argc == 2 && reglet_runtime_new(&options, &runtime, &error) == REGLET_OK &&
+             reglet_runtime_load_plugin_file(runtime, "file", argv[1], NULL, &plugin, &error) == REGLET_OK &&
+             reglet_config_new(&config, &error) == REGLET_OK &&
+             reglet_config_set_string(config, "path", "/etc/hosts", &error) == REGLET_OK &&
+             reglet_plugin_observe(plugin, config, NULL, &result, &error) == REGLET_OK;
+    puts(ok ? reglet_result_json(result, NULL) : argc == 2 ? reglet_error_message(error) : "usage: observe PLUGIN.wasm");
+    reglet_error_free(error);
+    reglet_result_free(result);
+    reglet_config_free(config);
+    reglet_plugin_unref(plugin);
+    reglet_runtime_free(runtime);
+    return ok ? 0 : 1;
+}
