@@ -26,7 +26,7 @@ at_least() { # at_least WANTED HAVE
 need() { # need PACKAGE PROBE...
     local package=$1
     shift
-    "$@" >/dev/null 2>&1 || packages+=("$package")
+    "$@" >/dev/null 2>&1 || [[ " ${packages[*]} " = *" $package "* ]] || packages+=("$package")
 }
 
 cmake_version() { cmake --version | sed -n '1s/.* //p'; }
@@ -66,6 +66,7 @@ look_for_packages() {
     need libc6-dev test -e /usr/include/stdio.h
     need binutils have objcopy
     need pkg-config have pkg-config
+    need ca-certificates test -s /etc/ssl/certs/ca-certificates.crt # cargo fetches the engine's crates
     need libjson-c-dev pkg-config --exists json-c
     need libssl-dev pkg-config --exists libcrypto
     need libyaml-dev pkg-config --exists yaml-0.1
