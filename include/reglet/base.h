@@ -16,12 +16,17 @@
 #define REGLET_PRINTF(fmt, arg)
 #endif
 
+/* REGLET_STRUCT_INIT: in C with the name of the one field that is set, which no compiler warns about. */
 #ifdef __cplusplus
 #define REGLET_BEGIN_DECLS extern "C" {
 #define REGLET_END_DECLS   }
+#define REGLET_STRUCT_INIT(type)                                                                             \
+    { sizeof(type) }
 #else
 #define REGLET_BEGIN_DECLS
 #define REGLET_END_DECLS
+#define REGLET_STRUCT_INIT(type)                                                                             \
+    { .struct_size = sizeof(type) }
 #endif
 
 /** Version of the headers. The library's own is reglet_version(); the SONAME changes with REGLET_ABI_VERSION.

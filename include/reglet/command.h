@@ -27,8 +27,7 @@ typedef struct reglet_command_options {
     bool inherit_stdio; /**< pass descriptors 0, 1 and 2 of this process through; else as for plugins */
 } reglet_command_options;
 
-#define REGLET_COMMAND_OPTIONS_INIT                                                                          \
-    { sizeof(reglet_command_options) }
+#define REGLET_COMMAND_OPTIONS_INIT REGLET_STRUCT_INIT(reglet_command_options)
 
 /**
  * Runs the _start of a loaded module in a fresh instance and waits for its end. With an fs grant for its name

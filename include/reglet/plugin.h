@@ -19,8 +19,7 @@ typedef struct reglet_call_options {
     const char *request_id;      /**< appears in the log events of this call; NULL: none */
 } reglet_call_options;
 
-#define REGLET_CALL_OPTIONS_INIT                                                                             \
-    { sizeof(reglet_call_options) }
+#define REGLET_CALL_OPTIONS_INIT REGLET_STRUCT_INIT(reglet_call_options)
 
 /** Takes one more reference; returns its argument. NULL is allowed. Any thread. */
 REGLET_API reglet_plugin *reglet_plugin_ref(reglet_plugin *plugin);

@@ -83,10 +83,15 @@ typedef struct reglet_runtime_options {
 
     /** Check a config's required fields and their types against the plugin's schema before observe. */
     bool check_config;
+
+    /** Files and directories of the embedding program's own that no grant reaches, such as its configuration and its
+        keys; a directory with everything below it. They need not exist. Symbolic links are resolved once, and are
+        protected themselves. */
+    const char *const *protected_paths;
+    size_t protected_path_count;
 } reglet_runtime_options;
 
-#define REGLET_RUNTIME_OPTIONS_INIT                                                                          \
-    { sizeof(reglet_runtime_options) }
+#define REGLET_RUNTIME_OPTIONS_INIT REGLET_STRUCT_INIT(reglet_runtime_options)
 
 /**
  * Makes a runtime. Parses every grant, resolves the symbolic links in their literal parts, and copies the
@@ -117,8 +122,7 @@ typedef struct reglet_load_options {
     int64_t max_module_bytes;    /**< larger modules are refused. 0: 128 MiB. -1: unlimited */
 } reglet_load_options;
 
-#define REGLET_LOAD_OPTIONS_INIT                                                                             \
-    { sizeof(reglet_load_options) }
+#define REGLET_LOAD_OPTIONS_INIT REGLET_STRUCT_INIT(reglet_load_options)
 
 /**
  * Loads a plugin under a name: compiles the bytes, and checks imports and exports. Once a name is loaded, the

@@ -51,6 +51,8 @@ struct reglet_runtime {
     size_t grant_count;
     struct pin *pins;
     size_t pin_count;
+    char **protected_paths; /* real paths, and the links that were given */
+    size_t protected_path_count;
     char **environment; /* "NAME=value", as it was when the runtime was made */
     size_t environment_count;
     const struct reglet__wasi_host *wasi_host; /* NULL: no file access, and … */
@@ -65,6 +67,10 @@ struct reglet_runtime {
 };
 
 void reglet__runtime_unref(reglet_runtime *runtime);
+
+/* Resolves and copies the option protected_paths. */
+reglet_status reglet__take_protected_paths(const reglet_runtime_options *options, reglet_runtime *runtime,
+                                           reglet_error **err);
 
 /* Whether a plugin can have this name; `where` begins the message. */
 reglet_status reglet__check_name(const char *name, const char *where, reglet_error **err);

@@ -240,8 +240,11 @@ void reglet__runtime_unref(reglet_runtime *runtime) {
     }
     for (size_t i = 0; i < runtime->pin_count; i++)
         free(runtime->pins[i].plugin);
+    for (size_t i = 0; i < runtime->protected_path_count; i++)
+        free(runtime->protected_paths[i]);
     for (size_t i = 0; i < runtime->environment_count; i++)
         free(runtime->environment[i]);
+    free(runtime->protected_paths);
     free(runtime->grants);
     free(runtime->pins);
     free(runtime->environment);
@@ -258,7 +261,7 @@ static reglet_status configure(reglet_runtime *runtime, const reglet_runtime_opt
                                reglet_error **err) {
     static reglet_status (*const steps[])(const reglet_runtime_options *, reglet_runtime *,
                                           reglet_error **) = {take_strings, take_grants, take_pins,
-                                                              take_cache};
+                                                              reglet__take_protected_paths, take_cache};
     reglet_status status = take_limits(options, &runtime->limits, err);
     for (size_t i = 0; i < ARRAY_LEN(steps) && status == REGLET_OK; i++)
         status = steps[i](options, runtime, err);

@@ -177,18 +177,24 @@ static reglet_status add_grants(struct reglet__policy *policy, const reglet_plug
     return status;
 }
 
-/* A process must not be read through procfs, whatever is granted: the kernel gives /proc/self as /proc/<pid>. */
-static reglet_status protect_process(struct reglet__policy *policy) {
+/*
+ * What the embedding program named; and the process, which must not be read through procfs, whatever is granted: the
+ * kernel gives /proc/self as /proc/<pid>.
+ */
+static reglet_status protect(struct reglet__policy *policy, const reglet_runtime *runtime) {
     char path[32];
     snprintf(path, sizeof path, "/proc/%ld", (long)getpid());
-    return reglet__policy_protect(policy, path);
+    reglet_status status = reglet__policy_protect(policy, path);
+    for (size_t i = 0; i < runtime->protected_path_count && status == REGLET_OK; i++)
+        status = reglet__policy_protect(policy, runtime->protected_paths[i]);
+    return status;
 }
 
 static reglet_status make_policy(const struct visit *visit, struct reglet__policy *policy,
                                  reglet_error **err) {
     const reglet_plugin *plugin = visit->plugin;
     bool shared = false;
-    if (protect_process(policy) != REGLET_OK || add_grants(policy, plugin, &shared) != REGLET_OK)
+    if (protect(policy, plugin->runtime) != REGLET_OK || add_grants(policy, plugin, &shared) != REGLET_OK)
         return reglet__fail_memory(err);
     if (!shared)
         return REGLET_OK; /* grants by name apply as they are: no need to know what was declared */
