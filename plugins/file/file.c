@@ -1,0 +1,148 @@
+/*
+ * file - observes one file: what it is, and if wanted what is in it.
+ */
+#define _POSIX_C_SOURCE 200809L /* lstat, readlink, gmtime_r, st_mtim */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "reglet_plugin.h"
+#include "sha256.h"
+
+/* In base64 it stays below the 1 MiB of evidence that a host keeps by default. */
+enum { MAX_CONTENT = 512 << 10 };
+
+static void put_mod_time(plugin_evidence *evidence, const struct stat *status) {
+    struct tm utc;
+    char date[40], text[64];
+    if (!gmtime_r(&status->st_mtim.tv_sec, &utc) || !strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S", &utc))
+        return;
+    snprintf(text, sizeof text, "%s.%09ldZ", date, (long)status->st_mtim.tv_nsec);
+    plugin_put_string(evidence, "mod_time", text);
+}
+
+static void put_target(plugin_evidence *evidence, const char *path) {
+    char target[4096];
+    ssize_t size = readlink(path, target, sizeof target);
+    if (size >= 0)
+        plugin_put_text(evidence, "symlink_target", target, (size_t)size);
+}
+
+static void put_hash(plugin_evidence *evidence, struct sha256 *hash) {
+    unsigned char digest[SHA256_SIZE];
+    char text[2 * SHA256_SIZE + 1];
+    sha256_final(hash, digest);
+    for (size_t i = 0; i < sizeof digest; i++)
+        snprintf(text + 2 * i, 3, "%02x", digest[i]);
+    plugin_put_string(evidence, "sha256", text);
+}
+
+/*
+ * Reads what is asked for in one pass, so that content and hash are of the same bytes: the first MAX_CONTENT bytes and
+ * one more, which tells whether there are more, or everything when it is hashed. Returns 0 or an errno.
+ */
+static int read_file(int fd, bool want_content, bool want_hash, plugin_evidence *evidence) {
+    static unsigned char content[MAX_CONTENT + 1], rest[64 << 10];
+    struct sha256 hash;
+    size_t kept = 0;
+    sha256_init(&hash);
+    for (;;) {
+        bool full = kept == sizeof content;
+        if (full && !want_hash)
+            break;
+        unsigned char *to = full ? rest : content + kept;
+        ssize_t got = read(fd, to, full ? sizeof rest : sizeof content - kept);
+        if (got < 0)
+            return errno;
+        if (got == 0)
+            break;
+        if (want_hash)
+            sha256_update(&hash, to, (size_t)got);
+        kept += full ? 0 : (size_t)got;
+    }
+    if (want_content) {
+        plugin_put_base64(evidence, "content_b64", content, kept < MAX_CONTENT ? kept : MAX_CONTENT);
+        plugin_put_string(evidence, "encoding", "base64");
+        plugin_put_bool(evidence, "content_truncated", kept > MAX_CONTENT);
+    }
+    if (want_hash)
+        put_hash(evidence, &hash);
+    return 0;
+}
+
+/* `mode` is that of the target; of the link itself when the target could not be looked at. */
+static void observe_content(plugin_value config, const char *path, mode_t mode, plugin_evidence *evidence) {
+    bool want_content = plugin_bool(config, "read_content"), want_hash = plugin_bool(config, "hash");
+    bool may_have_content = S_ISREG(mode) || S_ISLNK(mode);
+    /* Anything else than files and directories may act on being opened, or never end. */
+    int fd = may_have_content || S_ISDIR(mode) ? open(path, O_RDONLY | O_NONBLOCK) : -1;
+    int error = fd < 0 ? errno : 0;
+    plugin_put_bool(evidence, "readable", fd >= 0);
+    if ((want_content || want_hash) && !may_have_content) {
+        plugin_fail(evidence, "validation", "NOT_A_FILE", "cannot read %s: it is no regular file", path);
+    } else if (want_content || want_hash) {
+        if (fd >= 0)
+            error = read_file(fd, want_content, want_hash, evidence);
+        if (error)
+            plugin_fail_file(evidence, "read", path, error);
+    }
+    if (fd >= 0)
+        close(fd);
+}
+
+static void observe(plugin_value config, plugin_evidence *evidence) {
+    const char *path = plugin_string(config, "path");
+    if (path[0] != '/') {
+        plugin_fail_field(evidence, "path", "must be an absolute path");
+        return;
+    }
+    struct stat status, target;
+    plugin_put_string(evidence, "path", path);
+    if (lstat(path, &status) != 0) {
+        /* That there is no such file is an answer; that we may not know is a failure. */
+        if (errno == ENOENT || errno == ENOTDIR)
+            plugin_put_bool(evidence, "exists", false);
+        else
+            plugin_fail_file(evidence, "read", path, errno);
+        return;
+    }
+    plugin_put_bool(evidence, "exists", true);
+    plugin_put_bool(evidence, "is_symlink", S_ISLNK(status.st_mode));
+    if (S_ISLNK(status.st_mode)) {
+        put_target(evidence, path);
+        /* A link that leads nowhere, or where nothing is granted, is described itself. */
+        if (stat(path, &target) == 0)
+            status = target;
+    }
+    plugin_put_bool(evidence, "is_dir", S_ISDIR(status.st_mode));
+    plugin_put_int(evidence, "size", status.st_size);
+    put_mod_time(evidence, &status);
+    observe_content(config, path, status.st_mode, evidence);
+}
+
+const plugin_info plugin = {
+    .name = "file",
+    .version = "1.0.0",
+    .description =
+        "Observes a file: whether it exists, its kind, size and time, and if wanted its content and hash",
+    .capabilities = (const plugin_capability[]){{"fs", "read:**"}, {0}},
+    .fields =
+        (const plugin_field[]){{.name = "path",
+                                .type = PLUGIN_STRING,
+                                .required = true,
+                                .description = "Absolute path of the file"},
+                               {.name = "read_content",
+                                .type = PLUGIN_BOOL,
+                                .fallback = "false",
+                                .description = "Put the content into the evidence, in base64, up to 512 KiB"},
+                               {.name = "hash",
+                                .type = PLUGIN_BOOL,
+                                .fallback = "false",
+                                .description = "Put the SHA-256 of the whole content into the evidence"},
+                               {0}},
+    .observe = observe,
+};
