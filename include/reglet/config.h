@@ -42,8 +42,9 @@ REGLET_API reglet_status reglet_config_set_bool(reglet_config *config, const cha
 REGLET_API reglet_status reglet_config_set_json(reglet_config *config, const char *key, const char *json,
                                                 size_t json_size, reglet_error **err);
 
-/** Puts every field of `other` into `config`; those of `other` win. On failure `config` may hold some of
- * them. */
+/** Puts every field of `other` into `config`; those of `other` win. On failure `config` is as it was. Also
+ * REGLET_ERR_INVALID_CONFIG when it would become larger than a config may be (16 MiB, 1,000,000 values), as the
+ * setters too. */
 REGLET_API reglet_status reglet_config_merge(reglet_config *config, const reglet_config *other,
                                              reglet_error **err);
 

@@ -1,0 +1,261 @@
+/* What observe answers, of either generation, made one: a tree with fixed keys, shortened where it is too large. */
+#include <string.h>
+
+#include "abi/abi.h"
+#include "abi/answer.h"
+#include "abi/result.h"
+#include "util/clock.h"
+#include "util/fail.h"
+
+/* What reading evidence shares. */
+struct evidence_reader {
+    struct reglet__answer answer;
+    struct reglet__arena *scratch;
+    int generation;
+};
+
+/* A member as it is; false without memory. */
+static bool add(struct evidence_reader *r, struct reglet__json *object, const char *key,
+                const struct reglet__json *value) {
+    static const struct reglet__json null = {.type = REGLET__JSON_NULL};
+    return reglet__json_add(r->scratch, object, key, strlen(key), value ? value : &null);
+}
+
+/* Gets an optional member of the error and adds it under its lower-case key. */
+static reglet_status copy_optional(struct evidence_reader *r, const struct reglet__json *from,
+                                   const char *key, unsigned types, struct reglet__json *to) {
+    const struct reglet__json *value = NULL;
+    reglet_status status = reglet__answer_get(&r->answer, from, key, types, &value);
+    if (status != REGLET_OK || !value || value->type == REGLET__JSON_FALSE)
+        return status;
+    return add(r, to, key, value) ? REGLET_OK : reglet__fail_memory(r->answer.err);
+}
+
+static reglet_status copy_text(struct evidence_reader *r, const struct reglet__json *from, const char *key,
+                               struct reglet__json *to) {
+    static const struct reglet__json empty = {.text = "", .type = REGLET__JSON_STRING};
+    const struct reglet__json *value = NULL;
+    reglet_status status = reglet__answer_get(&r->answer, from, key, REGLET__IS_STRING, &value);
+    if (status != REGLET_OK)
+        return status;
+    return add(r, to, key, value ? value : &empty) ? REGLET_OK : reglet__fail_memory(r->answer.err);
+}
+
+/* An error with its known keys in lower case; what it wraps as well. Nesting is bounded by the JSON reader. */
+static reglet_status read_error(struct evidence_reader *r, const struct reglet__json *from,
+                                struct reglet__json **out) {
+    static const char *const texts[] = {"message", "type", "code"}, *const flags[] = {"is_timeout",
+                                                                                      "is_not_found"};
+    const struct reglet__json *wrapped = NULL;
+    struct reglet__json *inner = NULL, *to = reglet__json_new_object(r->scratch);
+    if (!to)
+        return reglet__fail_memory(r->answer.err);
+    reglet_status status = REGLET_OK;
+    for (size_t i = 0; i < ARRAY_LEN(texts) && status == REGLET_OK; i++)
+        status = copy_text(r, from, texts[i], to);
+    for (size_t i = 0; i < ARRAY_LEN(flags) && status == REGLET_OK; i++)
+        status = copy_optional(r, from, flags[i], REGLET__IS_BOOLEAN, to);
+    if (status == REGLET_OK)
+        status = reglet__answer_get(&r->answer, from, "wrapped", REGLET__IS_OBJECT, &wrapped);
+    if (status == REGLET_OK && wrapped)
+        status = read_error(r, wrapped, &inner);
+    if (status == REGLET_OK && inner && !add(r, to, "wrapped", inner))
+        status = reglet__fail_memory(r->answer.err);
+    if (status == REGLET_OK)
+        status = copy_optional(r, from, "details", REGLET__IS_OBJECT, to);
+    if (status == REGLET_OK)
+        status = copy_optional(r, from, "stack", REGLET__IS_STRING, to);
+    if (status == REGLET_OK)
+        *out = to;
+    return status;
+}
+
+static reglet_status read_error_member(struct evidence_reader *r, const struct reglet__json *root,
+                                       struct reglet__json **out) {
+    const struct reglet__json *error = NULL;
+    reglet_status status = reglet__answer_get(&r->answer, root, "error", REGLET__IS_OBJECT, &error);
+    if (status != REGLET_OK || !error)
+        return status;
+    struct evidence_reader inner = *r;
+    inner.answer.subject = "evidence, error";
+    return read_error(&inner, error, out);
+}
+
+static reglet_status bad_status(struct evidence_reader *r, const char *what) {
+    return reglet__fail(r->answer.err, REGLET_ERR_BAD_OUTPUT, REGLET_DOMAIN_PLUGIN, "%s: %s",
+                        r->answer.subject, what);
+}
+
+/* v1: a boolean, v2: a word. It may be left out beside an error, and nowhere else: any object would be evidence. */
+static reglet_status read_status(struct evidence_reader *r, const struct reglet__json *root, bool has_error,
+                                 bool *out) {
+    static const char words[] = "\"status\" must be success, failure or error";
+    const struct reglet__json *value = NULL;
+    reglet_status status = reglet__answer_get(
+        &r->answer, root, "status", r->generation == 1 ? REGLET__IS_BOOLEAN : REGLET__IS_STRING, &value);
+    if (status != REGLET_OK)
+        return status;
+    if (!value)
+        return has_error ? (*out = false, REGLET_OK) : bad_status(r, "\"status\" is missing");
+    if (r->generation == 1)
+        *out = value->type == REGLET__JSON_TRUE;
+    else if (reglet__json_text_is(value->text, value->size, "success"))
+        *out = true;
+    else if (reglet__json_text_is(value->text, value->size, "failure") ||
+             reglet__json_text_is(value->text, value->size, "error"))
+        *out = false;
+    else
+        return bad_status(r, words);
+    return REGLET_OK;
+}
+
+/* The plugin's time, or the host's when it is missing, zero (as Go writes it) or no time. */
+static reglet_status add_timestamp(struct evidence_reader *r, const struct reglet__json *root,
+                                   struct reglet__json *to) {
+    const struct reglet__json *value = NULL;
+    reglet_status status = reglet__answer_get(&r->answer, root, "timestamp", REGLET__IS_STRING, &value);
+    if (status != REGLET_OK)
+        return status;
+    char now[REGLET__RFC3339_SIZE];
+    struct reglet__json host = {.type = REGLET__JSON_STRING};
+    if (!value || !reglet__rfc3339_valid(value->text, value->size) ||
+        reglet__json_text_is(value->text, value->size, "0001-01-01T00:00:00Z")) {
+        host.size = (uint32_t)reglet__rfc3339_format(reglet__wall_clock(), now);
+        host.text = reglet__arena_copy(r->scratch, now, host.size);
+        if (!host.text)
+            return reglet__fail_memory(r->answer.err);
+        value = &host;
+    }
+    return add(r, to, "timestamp", value) ? REGLET_OK : reglet__fail_memory(r->answer.err);
+}
+
+static reglet_status copy_member(struct evidence_reader *r, const struct reglet__json *root, const char *key,
+                                 unsigned types, struct reglet__json *to) {
+    const struct reglet__json *value = NULL;
+    reglet_status status = reglet__answer_get(&r->answer, root, key, types, &value);
+    if (status != REGLET_OK)
+        return status;
+    return add(r, to, key, value) ? REGLET_OK : reglet__fail_memory(r->answer.err);
+}
+
+/* The answer as evidence with all its keys, in the order in which they are handed out. */
+static reglet_status read_evidence(struct evidence_reader *r, const struct reglet__json *root,
+                                   struct reglet__json **out) {
+    struct reglet__json *evidence = reglet__json_new_object(r->scratch), *error = NULL;
+    bool succeeded = false;
+    if (!evidence)
+        return reglet__fail_memory(r->answer.err);
+    reglet_status status = read_error_member(r, root, &error);
+    if (status == REGLET_OK)
+        status = read_status(r, root, error, &succeeded);
+    if (status != REGLET_OK)
+        return status;
+    if (!reglet__json_add_literal(r->scratch, evidence, "status",
+                                  succeeded ? REGLET__JSON_TRUE : REGLET__JSON_FALSE) ||
+        !add(r, evidence, "error", error))
+        return reglet__fail_memory(r->answer.err);
+    status = add_timestamp(r, root, evidence);
+    if (status == REGLET_OK)
+        status = copy_member(r, root, "data", REGLET__IS_OBJECT, evidence);
+    if (status == REGLET_OK)
+        status = copy_member(r, root, "raw", REGLET__IS_STRING, evidence);
+    if (status == REGLET_OK)
+        status = copy_optional(r, root, "message", REGLET__IS_STRING, evidence);
+    if (status == REGLET_OK)
+        *out = evidence;
+    return status;
+}
+
+/* From the tree into the result */
+
+static const char *keep_text(struct reglet__arena *keep, const struct reglet__json *object, const char *key) {
+    const struct reglet__json *text = reglet__json_get(object, key);
+    return text ? reglet__c_string(keep, text->text, text->size) : NULL;
+}
+
+static bool is_true(const struct reglet__json *object, const char *key) {
+    const struct reglet__json *value = reglet__json_get(object, key);
+    return value && value->type == REGLET__JSON_TRUE;
+}
+
+static bool keep_error(struct reglet__arena *keep, const struct reglet__json *error,
+                       struct reglet_evidence *out) {
+    if (error->type == REGLET__JSON_NULL)
+        return true;
+    out->has_error = true;
+    out->error = (reglet_evidence_error){.struct_size = sizeof out->error,
+                                         .message = keep_text(keep, error, "message"),
+                                         .type = keep_text(keep, error, "type"),
+                                         .code = keep_text(keep, error, "code"),
+                                         .is_timeout = is_true(error, "is_timeout"),
+                                         .is_not_found = is_true(error, "is_not_found"),
+                                         .json = reglet__json_print(keep, error, NULL)};
+    return out->error.message && out->error.type && out->error.code && out->error.json;
+}
+
+static bool keep_parts(struct reglet__arena *keep, const struct reglet__json *evidence,
+                       struct reglet_evidence *out) {
+    const struct reglet__json *data = reglet__json_get(evidence, "data"),
+                              *raw = reglet__json_get(evidence, "raw");
+    bool has_data = data && data->type == REGLET__JSON_OBJECT,
+         has_raw = raw && raw->type == REGLET__JSON_STRING;
+    bool has_message = reglet__json_get(evidence, "message");
+    out->status = is_true(evidence, "status");
+    out->truncated = reglet__json_get(evidence, "evidence_meta");
+    out->timestamp = keep_text(keep, evidence, "timestamp");
+    out->message = has_message ? keep_text(keep, evidence, "message") : NULL;
+    out->data_json = has_data ? reglet__json_print(keep, data, &out->data_size) : NULL;
+    out->raw = has_raw ? reglet__arena_copy(keep, raw->text, raw->size) : NULL;
+    out->raw_size = has_raw ? raw->size : 0;
+    return keep_error(keep, reglet__json_get(evidence, "error"), out) && out->timestamp &&
+           !(has_message && !out->message) && !(has_data && !out->data_json) && !(has_raw && !out->raw);
+}
+
+static reglet_result *make_result(struct evidence_reader *r, const struct reglet__json *evidence) {
+    struct reglet__arena *keep = r->answer.keep;
+    reglet_result *result = reglet__arena_alloc(keep, sizeof *result);
+    struct reglet__json *outer = reglet__json_new_object(r->scratch);
+    if (!result || !outer || !add(r, outer, "evidence", evidence) || !add(r, outer, "error", NULL) ||
+        !keep_parts(keep, evidence, &result->evidence))
+        return NULL;
+    result->exit_code = -1;
+    result->json = reglet__json_print(keep, outer, &result->json_size);
+    if (!result->json)
+        return NULL;
+    result->arena = reglet__arena_take(keep);
+    return result;
+}
+
+static reglet_status parse(int generation, const char *bytes, size_t size, uint64_t max_bytes,
+                           reglet_result **out, reglet_error **err) {
+    _cleanup_arena_ struct reglet__arena scratch = {0}, keep = {0};
+    struct evidence_reader r = {
+        .answer = {.subject = "evidence", .keep = &keep, .any_case = true, .err = err},
+        .scratch = &scratch,
+        .generation = generation};
+    const struct reglet__json *root = NULL;
+    struct reglet__json *evidence = NULL;
+    reglet_status status = reglet__answer_read(&r.answer, &scratch, bytes, size, &root);
+    if (status == REGLET_OK)
+        status = read_evidence(&r, root, &evidence);
+    if (status != REGLET_OK)
+        return status;
+    size_t printed_size = reglet__json_printed_size(evidence);
+    if (printed_size > max_bytes)
+        status = reglet__evidence_shorten(&scratch, evidence, printed_size, max_bytes);
+    reglet_result *result = status == REGLET_OK ? make_result(&r, evidence) : NULL;
+    if (!result)
+        return reglet__fail_memory(err);
+    *out = result;
+    return REGLET_OK;
+}
+
+reglet_status reglet__result_from_evidence_v1(const char *bytes, size_t size, uint64_t max_bytes,
+                                              reglet_result **out, reglet_error **err) {
+    return parse(1, bytes, size, max_bytes, out, err);
+}
+
+reglet_status reglet__result_from_evidence_v2(const char *bytes, size_t size, uint64_t max_bytes,
+                                              reglet_result **out, reglet_error **err) {
+    return parse(2, bytes, size, max_bytes, out, err);
+}
