@@ -25,6 +25,8 @@ struct reglet__capability;
  * would be right, and the byte offset of the offending character in `text`.
  */
 reglet_status reglet__capability_parse(const char *text, struct reglet__capability **out, reglet_error **err);
+/* Reference counted, so that one resolved grant serves several policies; _free gives one reference back. */
+struct reglet__capability *reglet__capability_ref(struct reglet__capability *capability);
 void reglet__capability_free(struct reglet__capability *capability);
 const char *reglet__capability_text(const struct reglet__capability *capability); /* as it was written */
 enum reglet__kind reglet__capability_kind(const struct reglet__capability *capability);

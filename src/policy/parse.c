@@ -1,0 +1,82 @@
+#include "policy/parse.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "util/fail.h"
+#include "util/text.h"
+
+enum {
+    REASON_MAX = 512,
+    QUOTE_MAX = 120 /* bytes of a long capability that a message repeats */
+};
+
+reglet_status reglet__parse_refuse(const struct reglet__parse *parse, size_t at, const char *format, ...) {
+    char reason[REASON_MAX];
+    va_list args;
+    va_start(args, format);
+    if (vsnprintf(reason, sizeof reason, format, args) < 0)
+        reason[0] = '\0';
+    va_end(args);
+    const char *cut = strlen(parse->text) > QUOTE_MAX ? "…" : "";
+    return reglet__fail_at(parse->err, REGLET_ERR_INVALID_GRANT, REGLET_DOMAIN_POLICY, at,
+                           "capability \"%.*s%s\", character at byte %zu: %s", (int)QUOTE_MAX, parse->text,
+                           cut, at, reason);
+}
+
+char reglet__parse_peek(const struct reglet__parse *parse) {
+    return parse->at < parse->end ? parse->text[parse->at] : '\0';
+}
+
+bool reglet__parse_take(struct reglet__parse *parse, const char *literal) {
+    size_t size = strlen(literal);
+    if (parse->end - parse->at < size || memcmp(parse->text + parse->at, literal, size) != 0)
+        return false;
+    parse->at += size;
+    return true;
+}
+
+bool reglet__parse_rest_is(const struct reglet__parse *parse, const char *literal) {
+    size_t size = strlen(literal);
+    return parse->end - parse->at == size && memcmp(parse->text + parse->at, literal, size) == 0;
+}
+
+size_t reglet__parse_find(const struct reglet__parse *parse, char byte) {
+    const char *found = memchr(parse->text + parse->at, byte, parse->end - parse->at);
+    return found ? (size_t)(found - parse->text) : parse->end;
+}
+
+const char *reglet__parse_found(const struct reglet__parse *parse, size_t at, char out[REGLET__FOUND_SIZE]) {
+    if (at >= parse->end)
+        return "the end";
+    unsigned code_point;
+    size_t size = reglet__utf8_decode(parse->text + at, parse->end - at, &code_point);
+    snprintf(out, REGLET__FOUND_SIZE, "'%.*s'", (int)(size ? size : 1), parse->text + at);
+    return out;
+}
+
+static bool is_digit(char c) {
+    return c >= '0' && c <= '9';
+}
+
+reglet_status reglet__parse_number(struct reglet__parse *parse, const char *what, unsigned low, unsigned high,
+                                   unsigned *out) {
+    char found[REGLET__FOUND_SIZE];
+    size_t start = parse->at;
+    if (!is_digit(reglet__parse_peek(parse)))
+        return reglet__parse_refuse(parse, start, "%s is a number from %u to %u, found %s", what, low, high,
+                                    reglet__parse_found(parse, start, found));
+    unsigned value = 0;
+    for (; is_digit(reglet__parse_peek(parse)); parse->at++) {
+        value = value * 10 + (unsigned)(reglet__parse_peek(parse) - '0');
+        if (value > high)
+            return reglet__parse_refuse(parse, start, "%s is at most %u", what, high);
+    }
+    if (parse->text[start] == '0' && parse->at - start > 1)
+        return reglet__parse_refuse(parse, start, "%s is written without leading zeros", what);
+    if (value < low)
+        return reglet__parse_refuse(parse, start, "%s is at least %u", what, low);
+    *out = value;
+    return REGLET_OK;
+}

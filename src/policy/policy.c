@@ -1,0 +1,109 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "policy/internal.h"
+
+reglet_status reglet__policy_new(struct reglet__policy **out) {
+    struct reglet__policy *policy = calloc(1, sizeof *policy);
+    if (!policy)
+        return REGLET_ERR_NO_MEMORY;
+    *out = policy;
+    return REGLET_OK;
+}
+
+static void clear(struct reglet__capability_list *list) {
+    for (size_t i = 0; i < list->count; i++)
+        reglet__capability_free(list->items[i]);
+    free(list->items);
+}
+
+void reglet__policy_free(struct reglet__policy *policy) {
+    if (!policy)
+        return;
+    for (size_t kind = 0; kind < REGLET__KIND_COUNT; kind++) {
+        clear(&policy->granted[kind]);
+        clear(&policy->shared[kind]);
+        clear(&policy->declared[kind]);
+    }
+    for (size_t i = 0; i < policy->protected_count; i++)
+        free(policy->protected_paths[i]);
+    free(policy->protected_paths);
+    free(policy);
+}
+
+static reglet_status add(struct reglet__capability_list *lists, struct reglet__capability *capability) {
+    struct reglet__capability_list *list = &lists[capability->kind];
+    struct reglet__capability **items = realloc(list->items, (list->count + 1) * sizeof *items);
+    if (!items) {
+        reglet__capability_free(capability);
+        return REGLET_ERR_NO_MEMORY;
+    }
+    list->items = items;
+    list->items[list->count++] = capability;
+    return REGLET_OK;
+}
+
+reglet_status reglet__policy_grant(struct reglet__policy *policy, struct reglet__capability *capability) {
+    return add(policy->granted, capability);
+}
+
+reglet_status reglet__policy_share(struct reglet__policy *policy, struct reglet__capability *capability) {
+    return add(policy->shared, capability);
+}
+
+reglet_status reglet__policy_declare(struct reglet__policy *policy, struct reglet__capability *capability) {
+    return add(policy->declared, capability);
+}
+
+reglet_status reglet__policy_declare_all(struct reglet__policy *policy, enum reglet__kind kind) {
+    policy->declared_all[kind] = true;
+    return REGLET_OK;
+}
+
+bool reglet__policy_has(const struct reglet__policy *policy, enum reglet__kind kind) {
+    return policy->granted[kind].count > 0 || policy->shared[kind].count > 0;
+}
+
+/* --- deciding --- */
+
+static const struct reglet__capability *find(const struct reglet__capability_list *list,
+                                             const struct reglet__capability *partner, reglet__covers *covers,
+                                             const void *request) {
+    for (size_t i = 0; i < list->count; i++) {
+        if (covers(list->items[i], partner, request))
+            return list->items[i];
+    }
+    return NULL;
+}
+
+struct reglet__decision reglet__policy_decide(const struct reglet__policy *policy, enum reglet__kind kind,
+                                              reglet__covers *covers, const void *request) {
+    const struct reglet__capability *rule = find(&policy->granted[kind], NULL, covers, request);
+    if (rule)
+        return (struct reglet__decision){.allowed = true, .rule = rule->text};
+    const char *reason = "no grant covers it";
+    const struct reglet__capability_list *shared = &policy->shared[kind];
+    for (size_t i = 0; i < shared->count; i++) {
+        rule = shared->items[i];
+        if (!covers(rule, NULL, request))
+            continue;
+        if (policy->declared_all[kind] || find(&policy->declared[kind], rule, covers, request))
+            return (struct reglet__decision){.allowed = true, .rule = rule->text};
+        reason = "it is granted to every plugin that declares it, and this one does not declare it";
+    }
+    return (struct reglet__decision){.reason = reason};
+}
+
+static bool covers_variable(const struct reglet__capability *capability,
+                            const struct reglet__capability *partner, const void *request) {
+    (void)partner;
+    const struct reglet__variable_rule *rule = &capability->rule.variable;
+    const char *name = request;
+    size_t size = strlen(name);
+    return (rule->prefix ? size >= rule->name.size : size == rule->name.size) &&
+           memcmp(name, rule->name.text, rule->name.size) == 0;
+}
+
+struct reglet__decision reglet__policy_env(const struct reglet__policy *policy, const char *name) {
+    return reglet__policy_decide(policy, REGLET__KIND_ENV, covers_variable, name);
+}
