@@ -32,6 +32,7 @@ enum {
     REGLET__MAX_LOG_LINE = 16384,    /* bytes of one line on stdout or stderr; longer ones are split */
     REGLET__MAX_LOG_REQUEST = 65536, /* bytes of one log_message request */
     REGLET__MAX_OPEN_FILES = 256,    /* descriptors of one instance, with stdio and preopens */
+    REGLET__MAX_DENIALS = 1000,      /* refusals of one call that are reported; more are refused silently */
     REGLET__MAX_SUBSCRIPTIONS = 128, /* of one poll_oneoff */
     REGLET__MAX_IOVECS = 1024,       /* of one fd_read, fd_write, … */
     REGLET__MAX_PATH = 4096,         /* bytes of a path, as in the kernel */

@@ -1,0 +1,81 @@
+/* The policy's part of resolving: one decision on one real path, and its report when it is no. */
+#define _GNU_SOURCE
+#include <stdio.h>
+
+#include "util/text.h"
+#include "wasi/resolve.h"
+
+static const char *verb(unsigned access) {
+    if (access & REGLET__WASI_WRITE)
+        return "write";
+    return access & REGLET__WASI_READ ? "read" : "look at";
+}
+
+static enum reglet__fs_access as_asked(unsigned access) {
+    if (access & REGLET__WASI_WRITE)
+        return REGLET__FS_WRITE;
+    return access & REGLET__WASI_READ ? REGLET__FS_READ : REGLET__FS_LOOK;
+}
+
+/* Tells the sink. A guest can be refused as often as it likes, but is not written about without end. */
+static void report(struct reglet__wasi *wasi, unsigned access, const char *path, const char *reason,
+                   const char *grant) {
+    const struct reglet__wasi_sink *sink = &wasi->options->sink;
+    if (!sink->denied || wasi->denials >= REGLET__MAX_DENIALS)
+        return;
+    wasi->denials++;
+    char asked[REGLET__MAX_PATH + 16], clean[REGLET__MAX_PATH * 4];
+    int size = snprintf(asked, sizeof asked, "%s %s", verb(access), path);
+    reglet__clean_line(asked, (size_t)size, clean, sizeof clean);
+    sink->denied(sink->user_data, clean, grant, reason);
+}
+
+int reglet__wasi_refuse(struct reglet__wasi *wasi, unsigned access, const char *path, const char *reason) {
+    report(wasi, access, path, reason, NULL);
+    return WASI_EACCES;
+}
+
+/* Denied for want of a grant: the report names the one that would allow it. */
+static int deny(struct reglet__wasi *wasi, unsigned access, const char *path, const char *reason) {
+    _cleanup_free_ char *grant = reglet__policy_fs_suggest(as_asked(access), path);
+    report(wasi, access, path, reason, grant);
+    return WASI_EACCES;
+}
+
+int reglet__wasi_obey(struct reglet__wasi *wasi, const struct reglet__decision *decision, unsigned access,
+                      const char *path) {
+    return decision->allowed ? WASI_SUCCESS : deny(wasi, access, path, decision->reason);
+}
+
+/* Whether the path is this process's own directory in /proc, or below it: through mem, it is our memory. */
+static bool is_own_process(const struct reglet__wasi *wasi, const char *path) {
+    const char *own = wasi->options->host->own;
+    size_t length = strlen(own);
+    return strncmp(path, own, length) == 0 && (path[length] == '/' || path[length] == '\0');
+}
+
+static int judge_one(struct reglet__wasi *wasi, unsigned access, const char *path, mode_t type) {
+    struct reglet__decision decision =
+        reglet__policy_fs(wasi->options->policy, as_asked(access), path, S_ISLNK(type));
+    if (decision.allowed && decision.way && !S_ISDIR(type))
+        return deny(wasi, access, path, "only directories on the way to a grant can be looked at");
+    return reglet__wasi_obey(wasi, &decision, access, path);
+}
+
+int reglet__wasi_judge(struct reglet__wasi *wasi, bool unrestricted, unsigned access, const char *path,
+                       mode_t type) {
+    if (unrestricted)
+        return WASI_SUCCESS;
+    if (!wasi->options->policy)
+        return deny(wasi, access, path, "nothing is granted");
+    if (is_own_process(wasi, path))
+        return reglet__wasi_refuse(wasi, access, path, "a process's own directory in /proc is never granted");
+    if (!reglet__utf8_valid(path, strlen(path)))
+        return reglet__wasi_refuse(wasi, access, path, "the path is not UTF-8");
+    int error = WASI_SUCCESS;
+    if (access == REGLET__WASI_LOOK || access & REGLET__WASI_READ)
+        error = judge_one(wasi, access & REGLET__WASI_READ, path, type);
+    if (!error && access & REGLET__WASI_WRITE)
+        error = judge_one(wasi, REGLET__WASI_WRITE, path, type);
+    return error;
+}

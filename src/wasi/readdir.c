@@ -1,0 +1,119 @@
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+
+#include "util/text.h"
+#include "wasi/resolve.h"
+
+enum { CHUNK = 8192 };
+
+/* What of the guest's buffer is filled, and whose entries they are. */
+struct list {
+    unsigned char *out;
+    uint32_t size;
+    uint32_t used;
+    const struct reglet__policy *policy; /* NULL: every entry is shown */
+    char path[REGLET__MAX_PATH + 256];   /* the directory's real path and a slash */
+    size_t path_size;
+};
+
+static uint8_t filetype(unsigned char type) {
+    return reglet__wasi_filetype((mode_t)DTTOIF(type));
+}
+
+static bool is_dots(const char *name) {
+    return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
+}
+
+/* A name that is not UTF-8 cannot be spoken of in preview1, so it is left out. */
+static bool is_shown(struct list *list, const char *name) {
+    size_t size = strlen(name);
+    if (is_dots(name))
+        return true;
+    if (!reglet__utf8_valid(name, size))
+        return false;
+    if (!list->policy)
+        return true;
+    if (list->path_size + size >= sizeof list->path)
+        return false;
+    memcpy(list->path + list->path_size, name, size + 1);
+    return reglet__policy_fs_shows(list->policy, list->path);
+}
+
+/* As much as fits: an entry that is cut off tells the guest that there is more. */
+static void put_bytes(struct list *list, const void *data, size_t size) {
+    size_t part = size < list->size - list->used ? size : list->size - list->used;
+    memcpy(list->out + list->used, data, part);
+    list->used += (uint32_t)part;
+}
+
+static void put_entry(struct list *list, const struct dirent64 *entry) {
+    unsigned char head[WASI_DIRENT_SIZE] = {0};
+    size_t length = strlen(entry->d_name);
+    /* The inode of ".." belongs to a directory that may not be looked at; 0 is "ask if you need it". */
+    uint64_t inode = strcmp(entry->d_name, "..") == 0 ? 0 : entry->d_ino;
+    reglet__wasi_put(head, (uint64_t)entry->d_off, 8);
+    reglet__wasi_put(head + WASI_DIRENT_INO, inode, 8);
+    reglet__wasi_put(head + WASI_DIRENT_NAMLEN, length, 4);
+    head[WASI_DIRENT_TYPE] = filetype(entry->d_type);
+    put_bytes(list, head, sizeof head);
+    put_bytes(list, entry->d_name, length);
+}
+
+/* Fills the buffer, or gets to the end: only a buffer that is not full says "that is all" to libc and Go. */
+static int fill(struct reglet__wasi *wasi, int listing, struct list *list) {
+    _Alignas(struct dirent64) char chunk[CHUNK];
+    while (list->used < list->size) {
+        int error = reglet__wasi_check(wasi);
+        if (error)
+            return error;
+        ssize_t size = getdents64(listing, chunk, sizeof chunk);
+        if (size < 0)
+            return reglet__wasi_errno(errno);
+        if (size == 0)
+            break;
+        for (ssize_t at = 0; at < size && list->used < list->size;) {
+            const struct dirent64 *entry = (const void *)(chunk + at);
+            if (is_shown(list, entry->d_name))
+                put_entry(list, entry);
+            at += entry->d_reclen;
+        }
+    }
+    return WASI_SUCCESS;
+}
+
+/* Judges the directory by where it is now, and opens it for reading if it is not yet. */
+static int begin(struct reglet__wasi *wasi, struct reglet__wasi_fd *fd, struct list *list) {
+    struct reglet__wasi_object object;
+    int error = reglet__wasi_judge_fd(wasi, fd, REGLET__WASI_LOOK, &object);
+    if (error)
+        return error;
+    list->policy = fd->unrestricted ? NULL : wasi->options->policy;
+    list->path_size = (size_t)snprintf(list->path, sizeof list->path, "%s%s", object.path,
+                                       strcmp(object.path, "/") == 0 ? "" : "/");
+    if (fd->listing < 0)
+        fd->listing = reglet__wasi_reopen(wasi, fd->host, O_RDONLY | O_DIRECTORY);
+    return fd->listing >= 0 ? WASI_SUCCESS : reglet__wasi_errno(errno);
+}
+
+/* Cookies are the file system's own positions, so they stay good while entries come and go. */
+WASI_FUNCTION(fd_readdir) {
+    struct reglet__wasi_fd *fd;
+    int error = reglet__wasi_directory_get(wasi, args[0].u32, WASI_RIGHT_FD_READDIR, &fd);
+    if (error)
+        return error;
+    struct list list = {.out = reglet__guest_memory(wasi->guest, args[1].u32, args[2].u32),
+                        .size = args[2].u32};
+    if (!list.out || !reglet__wasi_writable(wasi, args[4].u32, 4))
+        return WASI_EFAULT;
+    error = begin(wasi, fd, &list);
+    if (error)
+        return error;
+    if (args[3].u64 > INT64_MAX || lseek(fd->listing, args[3].i64, SEEK_SET) < 0)
+        return WASI_EINVAL;
+    error = fill(wasi, fd->listing, &list);
+    if (!error)
+        reglet__guest_write_u32(wasi->guest, args[4].u32, list.used);
+    return error;
+}
