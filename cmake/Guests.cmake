@@ -1,0 +1,157 @@
+# Guests: WebAssembly modules built from C, Go and WAT, none of them committed.
+#
+#   reglet_c_guest(<name> [COMMAND | PLUGIN] SOURCES <file>…)
+#       A reactor; COMMAND: a program with a main(); PLUGIN: one of ours, which is installed.
+#   reglet_go_guest(<name> <package dir>)
+#   reglet_wat_guest(<name> <file>.wat [<switch of wat2wasm>…])
+#   reglet_wat_family(<name> <file>.wat.in [<VARIABLE> <value>]…)
+#       One member of a family: the file with @VARIABLE@ replaced.
+#   reglet_extract_code(<document> <language> <output>)
+#       The first code block of that language in a document, as a file.
+#
+# Each builds <build folder>/guests/<name>.wasm as part of the target `guests`; plugins of ours go into plugins/ and the
+# target `plugins`. `all` builds both.
+
+set(REGLET_GUEST_DIR ${CMAKE_BINARY_DIR}/guests)
+set(REGLET_SDK_DIR ${CMAKE_SOURCE_DIR}/sdk/c)
+add_custom_target(guests ALL)
+add_custom_target(plugins ALL)
+
+find_program(REGLET_GUEST_CC NAMES clang-14 clang-15 clang-16 clang DOC "Compiler for guests in C")
+find_program(REGLET_WAT2WASM wat2wasm DOC "Assembler for guests in WAT")
+find_program(REGLET_GO go DOC "Compiler for guests in Go (1.24 or newer)")
+
+# Finds out once whether a C guest can be compiled and linked: clang alone is not enough.
+function(reglet_check_guest_toolchain)
+  if(REGLET_GUEST_TOOLCHAIN_WORKS STREQUAL REGLET_GUEST_CC)
+    return()
+  endif()
+  set(probe ${CMAKE_BINARY_DIR}/CMakeFiles/guest_probe)
+  file(WRITE ${probe}.c "#include <stdlib.h>\nint main(void) { return abs(0); }\n")
+  execute_process(COMMAND ${REGLET_GUEST_CC} --target=wasm32-wasi --sysroot=/usr ${probe}.c -o ${probe}.wasm
+                  RESULT_VARIABLE result ERROR_VARIABLE output OUTPUT_QUIET)
+  if(NOT result EQUAL 0)
+    message(FATAL_ERROR "No C compiler for wasm32-wasi: install clang-14, lld-14, wasi-libc and libclang-rt-14-dev-wasm32 "
+                        "(or name another one with -DREGLET_GUEST_CC).\n${output}")
+  endif()
+  set(REGLET_GUEST_TOOLCHAIN_WORKS ${REGLET_GUEST_CC} CACHE INTERNAL "The compiler that was found to work")
+endfunction()
+reglet_check_guest_toolchain()
+
+set(guest_go_works FALSE)
+if(REGLET_GO)
+  execute_process(COMMAND ${CMAKE_COMMAND} -E env GOTOOLCHAIN=local ${REGLET_GO} env GOVERSION
+                  OUTPUT_VARIABLE guest_go_version OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
+  string(REGEX REPLACE "^go([0-9.]+).*" "\\1" guest_go_version "${guest_go_version}")
+  if(guest_go_version VERSION_GREATER_EQUAL 1.24)
+    set(guest_go_works TRUE)
+  endif()
+endif()
+# Whether Go guests are built; tests that need them are left out where they are not.
+set(REGLET_HAVE_GO ${guest_go_works})
+if(NOT REGLET_HAVE_GO)
+  message(STATUS "Go guests are not built: there is no Go 1.24 or newer")
+endif()
+
+set(guest_c_warnings -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla
+    -Wformat=2 -Wundef -Wwrite-strings -Wpointer-arith)
+if(REGLET_WERROR)
+  list(APPEND guest_c_warnings -Werror)
+endif()
+# clang runs binaryen's wasm-opt when it links with -O and finds one on PATH: linking without -O keeps the output the
+# same everywhere. The stack comes first, so that running out of it traps and overwrites nothing.
+set(guest_c_link_options -Wl,--stack-first,-z,stack-size=131072,--strip-debug)
+
+function(reglet_guest_target kind name file)
+  add_custom_target(${kind}_${name} DEPENDS ${file})
+  add_dependencies(${kind} ${kind}_${name})
+endfunction()
+
+function(reglet_c_guest name)
+  cmake_parse_arguments(PARSE_ARGV 1 guest "COMMAND;PLUGIN" "" "SOURCES")
+  set(compile ${REGLET_GUEST_CC} --target=wasm32-wasi --sysroot=/usr -std=c11 -O2 ${guest_c_warnings}
+      -ffile-prefix-map=${CMAKE_SOURCE_DIR}/= -ffile-prefix-map=${CMAKE_BINARY_DIR}/= -I${REGLET_SDK_DIR})
+  set(objects)
+  foreach(source IN LISTS guest_SOURCES)
+    cmake_path(ABSOLUTE_PATH source)
+    cmake_path(GET source STEM stem)
+    set(object ${REGLET_GUEST_DIR}/objects/${name}/${stem}.o)
+    add_custom_command(OUTPUT ${object} COMMAND ${compile} -MD -MF ${object}.d -c ${source} -o ${object}
+                       DEPENDS ${source} DEPFILE ${object}.d COMMENT "Compiling guest ${name}: ${stem}.c" VERBATIM)
+    list(APPEND objects ${object})
+    file(MAKE_DIRECTORY ${REGLET_GUEST_DIR}/objects/${name})
+  endforeach()
+  set(model reactor)
+  if(guest_COMMAND)
+    set(model command)
+  endif()
+  set(kind guests)
+  if(guest_PLUGIN)
+    set(kind plugins)
+  endif()
+  set(directory ${CMAKE_BINARY_DIR}/${kind})
+  file(MAKE_DIRECTORY ${directory})
+  set(output ${directory}/${name}.wasm)
+  add_custom_command(OUTPUT ${output}
+                     COMMAND ${REGLET_GUEST_CC} --target=wasm32-wasi --sysroot=/usr -mexec-model=${model}
+                             ${guest_c_link_options} ${objects} -o ${output}
+                     DEPENDS ${objects} COMMENT "Linking guest ${name}" VERBATIM)
+  reglet_guest_target(${kind} ${name} ${output})
+endfunction()
+
+function(reglet_go_guest name package)
+  if(NOT REGLET_HAVE_GO)
+    return()
+  endif()
+  cmake_path(ABSOLUTE_PATH package)
+  cmake_path(GET package PARENT_PATH module)
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${module}/*.go ${module}/go.mod)
+  set(output ${REGLET_GUEST_DIR}/${name}.wasm)
+  # The standard library only: nothing may be asked of the network, neither modules nor another toolchain.
+  add_custom_command(OUTPUT ${output}
+                     COMMAND ${CMAKE_COMMAND} -E env GOOS=wasip1 GOARCH=wasm GOPROXY=off GOTOOLCHAIN=local GOWORK=off CGO_ENABLED=0
+                             ${REGLET_GO} build -buildmode=c-shared -buildvcs=false -trimpath "-ldflags=-s -w" -o ${output} .
+                     WORKING_DIRECTORY ${package} DEPENDS ${sources} COMMENT "Compiling guest ${name} with Go" VERBATIM)
+  file(MAKE_DIRECTORY ${REGLET_GUEST_DIR})
+  reglet_guest_target(guests ${name} ${output})
+endfunction()
+
+function(reglet_wat_guest name source)
+  if(NOT REGLET_WAT2WASM)
+    message(FATAL_ERROR "No wat2wasm to assemble ${name}: install wabt, or configure with -DBUILD_TESTING=OFF")
+  endif()
+  cmake_path(ABSOLUTE_PATH source)
+  file(MAKE_DIRECTORY ${REGLET_GUEST_DIR})
+  set(output ${REGLET_GUEST_DIR}/${name}.wasm)
+  add_custom_command(OUTPUT ${output} COMMAND ${REGLET_WAT2WASM} ${ARGN} ${source} -o ${output}
+                     DEPENDS ${source} COMMENT "Assembling guest ${name}" VERBATIM)
+  reglet_guest_target(guests ${name} ${output})
+endfunction()
+
+function(reglet_wat_family name template)
+  set(assignments ${ARGN})
+  while(assignments)
+    list(POP_FRONT assignments variable value)
+    set(${variable} "${value}")
+  endwhile()
+  set(source ${REGLET_GUEST_DIR}/wat/${name}.wat)
+  configure_file(${template} ${source} @ONLY)
+  reglet_wat_guest(${name} ${source})
+endfunction()
+
+function(reglet_extract_code document language output)
+  cmake_path(ABSOLUTE_PATH document)
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${document})
+  file(READ ${document} text)
+  string(FIND "${text}" "\n```${language}\n" start)
+  if(start EQUAL -1)
+    message(FATAL_ERROR "${document} has no code block of language ${language}")
+  endif()
+  string(LENGTH "\n```${language}\n" fence)
+  math(EXPR start "${start} + ${fence}")
+  string(SUBSTRING "${text}" ${start} -1 text)
+  string(FIND "${text}" "\n```\n" end)
+  math(EXPR end "${end} + 1")
+  string(SUBSTRING "${text}" 0 ${end} code)
+  file(CONFIGURE OUTPUT ${output} CONTENT "${code}" @ONLY)
+endfunction()
