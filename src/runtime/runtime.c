@@ -16,6 +16,10 @@
 
 extern char **environ;
 
+const char *reglet_engine_version(void) {
+    return reglet__engine_version();
+}
+
 /* --- Events ---------------------------------------------------------------------------------------------- */
 
 void reglet__runtime_log(const reglet_runtime *runtime, reglet_log_event *event) {
