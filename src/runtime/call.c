@@ -13,6 +13,7 @@
 struct call {
     const struct call_setup *setup;
     struct reglet__host host;
+    struct reglet__wasi_options wasi_options; /* the room works on them as they are */
     struct reglet__wasi *wasi;
     struct reglet__guest *guest;
     const char **args; /* args[0] is the plugin's name */
@@ -71,7 +72,8 @@ static reglet_status open_wasi(struct call *call) {
     const struct call_setup *setup = call->setup;
     const reglet_runtime *runtime = setup->visit->plugin->runtime;
     const reglet_command_options *command = setup->command;
-    struct reglet__wasi_options options = {
+    struct reglet__wasi_options *options = &call->wasi_options;
+    *options = (struct reglet__wasi_options){
         .host = runtime->wasi_host,
         .host_missing = runtime->wasi_missing,
         .policy = setup->policy,
@@ -82,17 +84,17 @@ static reglet_status open_wasi(struct call *call) {
         .sink = {line_written, request_denied, call},
     };
     if (command) {
-        options.extra_environment = command->env;
-        options.extra_environment_count = command->env_count;
-        options.preopens = setup->preopens;
-        options.preopen_count = command->preopen_count;
-        options.inherit_stdio = command->inherit_stdio;
+        options->extra_environment = command->env;
+        options->extra_environment_count = command->env_count;
+        options->preopens = setup->preopens;
+        options->preopen_count = command->preopen_count;
+        options->inherit_stdio = command->inherit_stdio;
     }
-    call->args = make_args(setup, &options.arg_count);
+    call->args = make_args(setup, &options->arg_count);
     if (!call->args)
         return REGLET_ERR_NO_MEMORY;
-    options.args = call->args;
-    return reglet__wasi_new(&options, &call->wasi);
+    options->args = call->args;
+    return reglet__wasi_new(options, &call->wasi);
 }
 
 static void close_call(struct call *call) {

@@ -1,3 +1,4 @@
+#define _GNU_SOURCE
 #include "tests/unit/test.h"
 
 #include <pthread.h>
