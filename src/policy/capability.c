@@ -6,7 +6,6 @@
 #include "policy/internal.h"
 #include "util/cleanup.h"
 #include "util/fail.h"
-#include "util/limits.h"
 #include "util/text.h"
 
 /* --- the kinds --- */
@@ -45,6 +44,9 @@ static bool in_name(char c, bool first) {
 
 static reglet_status parse_variable(struct reglet__parse *parse, struct reglet__capability *capability) {
     struct reglet__variable_rule *rule = &capability->rule.variable;
+    reglet_status status = reglet__parse_check_length(parse);
+    if (status != REGLET_OK)
+        return status;
     size_t start = parse->at;
     while (parse->at < parse->end && in_name(reglet__parse_peek(parse), parse->at == start))
         parse->at++;
@@ -103,8 +105,9 @@ static reglet_status check_bare_name(const struct reglet__parse *parse) {
 static reglet_status parse_command(struct reglet__parse *parse, struct reglet__capability *capability) {
     struct reglet__command_rule *rule = &capability->rule.command;
     rule->form = REGLET__COMMAND_ANY;
-    if (reglet__parse_rest_is(parse, "**"))
-        return REGLET_OK;
+    reglet_status status = reglet__parse_check_length(parse);
+    if (status != REGLET_OK || reglet__parse_rest_is(parse, "**"))
+        return status;
     size_t start = parse->at;
     bool absolute = reglet__parse_take(parse, "/");
     bool children = absolute && parse->text[parse->end - 1] == '*' && parse->text[parse->end - 2] == '/';
@@ -114,7 +117,7 @@ static reglet_status parse_command(struct reglet__parse *parse, struct reglet__c
     if (end < parse->at)
         return REGLET_OK; /* all files of the root directory: nothing is left to check */
     struct reglet__parse rest = {parse->text, parse->at, end, parse->err};
-    reglet_status status = check_command_characters(&rest);
+    status = check_command_characters(&rest);
     if (status != REGLET_OK)
         return status;
     return absolute ? check_command_path(&rest) : check_bare_name(&rest);
@@ -149,23 +152,12 @@ static reglet_status check_characters(const struct reglet__parse *parse) {
     return REGLET_OK;
 }
 
-static reglet_status check_length(const struct reglet__parse *parse) {
-    if (parse->at == parse->end)
-        return reglet__parse_refuse(parse, parse->at, "the pattern is empty");
-    if (parse->end - parse->at > REGLET__MAX_PATTERN)
-        return reglet__parse_refuse(parse, parse->at + REGLET__MAX_PATTERN, "a pattern has at most %d bytes",
-                                    REGLET__MAX_PATTERN);
-    return REGLET_OK;
-}
-
 static reglet_status parse_kind(struct reglet__parse *parse, struct reglet__capability *capability) {
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
         if (!reglet__parse_take(parse, kinds[i].prefix))
             continue;
         capability->kind = kinds[i].kind;
-        reglet_status status = check_length(parse);
-        if (status == REGLET_OK)
-            status = check_characters(parse);
+        reglet_status status = check_characters(parse);
         return status == REGLET_OK ? kinds[i].parse(parse, capability) : status;
     }
     return reglet__parse_refuse(parse, 0, "a capability starts with fs:, kv:, network:, env: or exec:");

@@ -295,6 +295,9 @@ static reglet_status add_segments(struct reglet__glob *glob, struct reglet__pars
 }
 
 reglet_status reglet__glob_parse(struct reglet__parse *parse, struct reglet__glob **out) {
+    reglet_status status = reglet__parse_check_length(parse);
+    if (status != REGLET_OK)
+        return status;
     _cleanup_(reglet__glob_free_p)
     struct reglet__glob *glob = glob_new(parse->end - parse->at + 1);
     if (!glob)
@@ -302,11 +305,9 @@ reglet_status reglet__glob_parse(struct reglet__parse *parse, struct reglet__glo
     if (reglet__parse_take(parse, "/"))
         glob->literal[0] = '/';
     bool root = glob->literal[0] == '/' && parse->at == parse->end;
-    if (!root) {
-        reglet_status status = add_segments(glob, parse);
-        if (status != REGLET_OK)
-            return status;
-    }
-    *out = take_ptr(glob);
-    return REGLET_OK;
+    if (!root)
+        status = add_segments(glob, parse);
+    if (status == REGLET_OK)
+        *out = take_ptr(glob);
+    return status;
 }

@@ -396,8 +396,9 @@ static bool is_url(const struct reglet__parse *parse) {
 
 reglet_status reglet__network_parse(struct reglet__parse *parse, struct reglet__network_rule *rule) {
     *rule = (struct reglet__network_rule){.host = REGLET__HOST_ANY};
-    if (reglet__parse_rest_is(parse, "*"))
-        return REGLET_OK;
+    reglet_status status = reglet__parse_check_length(parse);
+    if (status != REGLET_OK || reglet__parse_rest_is(parse, "*"))
+        return status;
     if (reglet__parse_rest_is(parse, "private")) {
         rule->host = REGLET__HOST_PRIVATE;
         return REGLET_OK;

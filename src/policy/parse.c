@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "util/fail.h"
+#include "util/limits.h"
 #include "util/text.h"
 
 enum {
@@ -23,6 +24,15 @@ reglet_status reglet__parse_refuse(const struct reglet__parse *parse, size_t at,
     return reglet__fail_at(parse->err, REGLET_ERR_INVALID_GRANT, REGLET_DOMAIN_POLICY, at,
                            "capability \"%.*s%s\", character at byte %zu: %s", (int)QUOTE_MAX, parse->text,
                            cut, at, reason);
+}
+
+reglet_status reglet__parse_check_length(const struct reglet__parse *parse) {
+    if (parse->at == parse->end)
+        return reglet__parse_refuse(parse, parse->at, "the pattern is empty");
+    if (parse->end - parse->at > REGLET__MAX_PATTERN)
+        return reglet__parse_refuse(parse, parse->at + REGLET__MAX_PATTERN, "a pattern has at most %d bytes",
+                                    REGLET__MAX_PATTERN);
+    return REGLET_OK;
 }
 
 char reglet__parse_peek(const struct reglet__parse *parse) {

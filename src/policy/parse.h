@@ -24,6 +24,9 @@ struct reglet__span {
 reglet_status reglet__parse_refuse(const struct reglet__parse *parse, size_t at, const char *format, ...)
     REGLET_PRINTF(3, 4);
 
+/* Refuses a pattern (all that is left) that is empty or too long. */
+reglet_status reglet__parse_check_length(const struct reglet__parse *parse);
+
 /* The next byte, or '\0' at the end. */
 char reglet__parse_peek(const struct reglet__parse *parse);
 

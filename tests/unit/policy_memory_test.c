@@ -1,0 +1,123 @@
+/* Every allocation of parsing and of making a policy fails once. Leaks are AddressSanitizer's to find. */
+#include <stdlib.h>
+
+#include "policy/policy.h"
+#include "tests/unit/test.h"
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__real_realloc(void *memory, size_t size);
+char *__real_strdup(const char *text);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_realloc(void *memory, size_t size);
+char *__wrap_strdup(const char *text);
+
+static size_t fail_at; /* the allocation that fails, counted from 1; 0: none */
+static size_t allocations;
+
+static bool fails(void) {
+    return ++allocations == fail_at;
+}
+
+void *__wrap_malloc(size_t size) {
+    return fails() ? NULL : __real_malloc(size);
+}
+
+void *__wrap_calloc(size_t count, size_t size) {
+    return fails() ? NULL : __real_calloc(count, size);
+}
+
+void *__wrap_realloc(void *memory, size_t size) {
+    return fails() ? NULL : __real_realloc(memory, size);
+}
+
+char *__wrap_strdup(const char *text) {
+    return fails() ? NULL : __real_strdup(text);
+}
+
+static reglet_status build_one(struct reglet__policy *policy, const char *text) {
+    static const char *const links[] = {"/l/1", "/l/2"};
+    reglet_error *error = NULL;
+    struct reglet__capability *capability = NULL;
+    reglet_status status = reglet__capability_parse(text, &capability, &error);
+    assert_int_equal(reglet_error_code(error), status);
+    reglet_error_free(error);
+    if (status != REGLET_OK) {
+        assert_null(capability);
+        return status;
+    }
+    if (reglet__capability_kind(capability) == REGLET__KIND_FS)
+        status = reglet__capability_fs_resolve(capability, "/d", links, 2);
+    if (status == REGLET_OK)
+        return reglet__policy_grant(policy, capability);
+    reglet__capability_free(capability);
+    return status;
+}
+
+static reglet_status build(void) {
+    static const char *const texts[] = {"fs:read:/d/*.{c,h}",
+                                        "fs:write:/d",
+                                        "kv:read:a/[bc]",
+                                        "env:AWS_*",
+                                        "network:outbound:10.0.0.0/8:80,443",
+                                        "network:outbound:https://a.example/v1",
+                                        "exec:/bin/*"};
+    struct reglet__policy *policy = NULL;
+    reglet_status status = reglet__policy_new(&policy);
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0] && status == REGLET_OK; i++)
+        status = build_one(policy, texts[i]);
+    if (status == REGLET_OK)
+        status = reglet__policy_protect(policy, "/own");
+    char *suggested = status == REGLET_OK ? reglet__policy_fs_suggest(REGLET__FS_READ, "/d/*") : NULL;
+    if (status == REGLET_OK && !suggested)
+        status = REGLET_ERR_NO_MEMORY;
+    free(suggested);
+    reglet__policy_free(policy);
+    return status;
+}
+
+static void memory__each_failing_allocation_is_reported_and_nothing_leaks(void **state) {
+    (void)state;
+    fail_at = 0;
+    allocations = 0;
+    assert_int_equal(build(), REGLET_OK);
+    size_t count = allocations;
+    assert_in_range(count, 30, 200);
+    for (size_t i = 1; i <= count; i++) {
+        allocations = 0;
+        fail_at = i;
+        reglet_status status = build();
+        fail_at = 0;
+        if (status != REGLET_ERR_NO_MEMORY)
+            fail_msg("allocation %zu of %zu: expected no_memory, got %s", i, count,
+                     reglet_status_name(status));
+    }
+}
+
+/* A capability whose resolving failed half-way is no grant. */
+static void memory__a_grant_that_could_not_be_resolved_matches_nothing(void **state) {
+    (void)state;
+    struct reglet__capability *capability = NULL;
+    struct reglet__policy *policy = NULL;
+    assert_int_equal(reglet__policy_new(&policy), REGLET_OK);
+    assert_int_equal(reglet__capability_parse("fs:read:/d/**", &capability, NULL), REGLET_OK);
+    assert_int_equal(reglet__capability_fs_resolve(capability, "/d", NULL, 0), REGLET_OK);
+    allocations = 0;
+    fail_at = 1;
+    reglet_status status = reglet__capability_fs_resolve(capability, "/e", NULL, 0);
+    fail_at = 0;
+    assert_int_equal(status, REGLET_ERR_NO_MEMORY);
+    assert_int_equal(reglet__policy_grant(policy, capability), REGLET_OK);
+    assert_false(reglet__policy_fs(policy, REGLET__FS_READ, "/d/x", false).allowed);
+    assert_false(reglet__policy_fs(policy, REGLET__FS_READ, "/e/x", false).allowed);
+    reglet__policy_free(policy);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(memory__each_failing_allocation_is_reported_and_nothing_leaks),
+        cmocka_unit_test(memory__a_grant_that_could_not_be_resolved_matches_nothing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
