@@ -1,5 +1,6 @@
 #include "abi/answer.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "util/fail.h"
@@ -80,9 +81,8 @@ reglet_status reglet__answer_get(const struct reglet__answer *answer, const stru
         answer->any_case ? reglet__json_get_any_case(object, key) : reglet__json_get(object, key);
     bool absent = !value || value->type == REGLET__JSON_NULL;
     if (!absent && !(1u << value->type & types)) {
-        char what[64] = "\"";
-        strncat(what, key, sizeof what - 3);
-        strcat(what, "\"");
+        char what[64];
+        snprintf(what, sizeof what, "\"%s\"", key);
         return reglet__answer_wrong_type(answer, what, types, value);
     }
     *out = absent ? NULL : value;

@@ -28,8 +28,9 @@ static int read_offset(const char *text, size_t size) {
     for (size_t i = 1; i < size; i++) {
         if (text[i] < '0' || text[i] > '9')
             return 0;
-        if (offset < FARTHEST)
-            offset = offset * 10 + (text[i] - '0');
+        offset = offset * 10 + (text[i] - '0');
+        if (offset > FARTHEST)
+            offset = FARTHEST;
     }
     return text[0] == '-' ? -offset : offset;
 }

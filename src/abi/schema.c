@@ -1,5 +1,6 @@
 #include "abi/schema.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "abi/abi.h"
@@ -66,8 +67,11 @@ static const struct reglet__json *keyword(const struct reglet__json *root,
 static reglet_status typed_keyword(const struct reglet__answer *answer, const struct reglet__json *root,
                                    const char *key, unsigned type, const struct reglet__json **out) {
     const struct reglet__json *value = keyword(root, root, key);
-    if (value && !(1u << value->type & type))
-        return reglet__answer_wrong_type(answer, key, type, value);
+    if (value && !(1u << value->type & type)) {
+        char what[32];
+        snprintf(what, sizeof what, "\"%s\"", key);
+        return reglet__answer_wrong_type(answer, what, type, value);
+    }
     *out = value;
     return REGLET_OK;
 }

@@ -1,0 +1,243 @@
+/* The JSON reader against what a hostile guest may send, and the writer. */
+#define _GNU_SOURCE
+#include "tests/unit/test.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "abi/json.h"
+#include "util/limits.h"
+
+/* Reads and prints again; "<what> at N" when it is no JSON. Freed by the caller. */
+static char *reprint(const char *bytes, size_t size) {
+    _cleanup_arena_ struct reglet__arena arena = {0};
+    struct reglet__json_fault fault;
+    struct reglet__json *root = NULL;
+    char text[256];
+    reglet_status status = reglet__json_read(&arena, bytes, size, &root, &fault);
+    if (status != REGLET_OK) {
+        snprintf(text, sizeof text, "%s at %zu", fault.what ? fault.what : "no memory", fault.at);
+        return strdup(text);
+    }
+    return strdup(reglet__json_print(&arena, root, NULL));
+}
+
+static void assert_reads_n(const char *bytes, size_t size, const char *expected) {
+    char *actual = reprint(bytes, size);
+    assert_string_equal(actual, expected);
+    free(actual);
+}
+
+static void assert_reads(const char *bytes, const char *expected) {
+    assert_reads_n(bytes, strlen(bytes), expected);
+}
+
+static void read__every_kind_of_value_comes_back(void **state) {
+    (void)state;
+    assert_reads(" {\"a\" : [1, -2.50, 1E+5, true, false, null, \"x\"] , \"b\":{} , \"c\":[ ]}\r\n\t",
+                 "{\"a\":[1,-2.50,1E+5,true,false,null,\"x\"],\"b\":{},\"c\":[]}");
+}
+
+static void read__numbers_keep_their_text(void **state) {
+    (void)state;
+    assert_reads("[0.1,1.0,100,1e999,-0,-0.0,0.10000000000000000555,1E5]",
+                 "[0.1,1.0,100,1e999,-0,-0.0,0.10000000000000000555,1E5]");
+}
+
+static void read__integers_of_64_bits_pass_and_larger_ones_are_refused_where_they_stand(void **state) {
+    (void)state;
+    assert_reads("[18446744073709551615,-9223372036854775808]",
+                 "[18446744073709551615,-9223372036854775808]");
+    assert_reads("[18446744073709551616]", "an integer that does not fit into 64 bits at 1");
+    assert_reads("[-9223372036854775809]", "an integer that does not fit into 64 bits at 1");
+    assert_reads("{\"a\":100000000000000000000000}", "an integer that does not fit into 64 bits at 5");
+}
+
+static void read__what_is_not_in_the_rfc_is_refused(void **state) {
+    (void)state;
+    static const char *const bad[] = {
+        "",           " ",        "NaN",           "[NaN]",   "Infinity", "-Infinity", "'a'",
+        "{'a':1}",    "// x\n1",  "/**/1",         "1 2",     "{} x",     "[1,]",      "[,1]",
+        "{\"a\":1,}", "{a:1}",    "{\"a\" 1}",     "[1 2]",   "01",       "-01",       "+1",
+        ".5",         "1.",       "1.e5",          "1e",      "1e+",      "-",         "0x10",
+        "tru",        "TRUE",     "nul",           "nullx",   "[",        "{",         "\"",
+        "\"\\",       "[1",       "{\"a\":",       "\"\\u12", "{\"a",     "\"\\q\"",   "\"\\u12g4\"",
+        "\"a\nb\"",   "\"\x01\"", "\xEF\xBB\xBF{}"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        char *actual = reprint(bad[i], strlen(bad[i]));
+        if (!strstr(actual, " at "))
+            fail_msg("\"%s\" was read as %s", bad[i], actual);
+        free(actual);
+    }
+}
+
+static void read__a_nul_byte_between_values_ends_nothing(void **state) {
+    (void)state;
+    assert_reads_n("{}\0{}", 5, "something behind the value at 2");
+    assert_reads_n("[1,\0]", 5, "expected a value at 3");
+    assert_reads_n("\"a\0b\"", 5, "a raw control character in a string at 2");
+    assert_reads_n("\0", 1, "expected a value at 0");
+}
+
+static void read__strings_and_keys_keep_nul(void **state) {
+    (void)state;
+    _cleanup_arena_ struct reglet__arena arena = {0};
+    struct reglet__json_fault fault;
+    struct reglet__json *root = NULL;
+    const char text[] = "{\"status\\u0000x\":\"a\\u0000b\"}";
+    assert_int_equal(reglet__json_read(&arena, text, strlen(text), &root, &fault), REGLET_OK);
+    assert_null(reglet__json_get(root, "status"));
+    assert_int_equal(root->first->key_size, 8);
+    assert_int_equal(root->first->size, 3);
+    assert_memory_equal(root->first->text, "a\0b", 4);
+    assert_reads(text, "{\"status\\u0000x\":\"a\\u0000b\"}");
+}
+
+static void read__escapes_become_characters(void **state) {
+    (void)state;
+    assert_reads("\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u0041\\u00e4\\u20AC\\ud83d\\ude00\"",
+                 "\"\\\"\\\\/\\b\\f\\n\\r\\tA\xC3\xA4\xE2\x82\xAC\xF0\x9F\x98\x80\"");
+}
+
+static void read__lone_surrogates_and_invalid_utf8_become_replacement_characters(void **state) {
+    (void)state;
+#define FFFD "\xEF\xBF\xBD"
+    assert_reads("\"\\ud800\"", "\"" FFFD "\"");
+    assert_reads("\"\\ud800\\u0041\"", "\"" FFFD "A\"");
+    assert_reads("\"\\ud800\\ud800\\udc00\"", "\"" FFFD "\xF0\x90\x80\x80\"");
+    assert_reads("\"\\udc00x\"", "\"" FFFD "x\"");
+    assert_reads("\"\\ud800\\n\"", "\"" FFFD "\\n\"");
+    assert_reads("{\"\xFF\":\"a\xC3\"}", "{\"" FFFD "\":\"a" FFFD "\"}");
+    assert_reads("\"\xED\xA0\x80\"", "\"" FFFD FFFD FFFD "\"");
+#undef FFFD
+}
+
+static void read__of_duplicate_keys_the_last_one_stays(void **state) {
+    (void)state;
+    assert_reads("{\"a\":1,\"b\":2,\"a\":{\"c\":3,\"c\":4},\"A\":5,\"\\u0061\":6}",
+                 "{\"b\":2,\"A\":5,\"a\":6}");
+    assert_reads("{\"\":1,\"\":2}", "{\"\":2}");
+}
+
+/* `count` times `piece`, between `head` and `tail`. */
+static char *repeated(const char *head, const char *piece, size_t count, const char *tail, size_t *size) {
+    size_t head_size = strlen(head), piece_size = strlen(piece);
+    char *text = malloc(head_size + count * piece_size + strlen(tail) + 1);
+    assert_non_null(text);
+    memcpy(text, head, head_size + 1);
+    for (size_t i = 0; i < count; i++)
+        memcpy(text + head_size + i * piece_size, piece, piece_size + 1);
+    strcpy(text + head_size + count * piece_size, tail);
+    *size = strlen(text);
+    return text;
+}
+
+static void read__nesting_up_to_the_limit_and_no_deeper(void **state) {
+    (void)state;
+    size_t size;
+    char text[2 * REGLET__JSON_DEPTH + 3];
+    memset(text, '[', REGLET__JSON_DEPTH);
+    memset(text + REGLET__JSON_DEPTH, ']', REGLET__JSON_DEPTH);
+    text[2 * REGLET__JSON_DEPTH] = '\0';
+    assert_reads(text, text);
+    char *deep = repeated("", "[", 64 << 20, "", &size);
+    assert_reads_n(deep, size, "nested deeper than the host takes at 101");
+    free(deep);
+    deep = repeated("", "{\"a\":", 100000, "", &size);
+    assert_reads_n(deep, size, "nested deeper than the host takes at 501");
+    free(deep);
+}
+
+static void read__many_values_up_to_the_limit_and_no_more(void **state) {
+    (void)state;
+    size_t size;
+    char *flood = repeated("[", "0,", (32 << 20) - 2, "0]", &size);
+    assert_reads_n(flood, size, "more values than the host takes at 1999999");
+    free(flood);
+    flood = repeated("[", "{},", REGLET__JSON_VALUES - 1, "{}]", &size);
+    assert_reads_n(flood, size, "more values than the host takes at 2999998");
+    free(flood);
+    flood = repeated("[", "{},", REGLET__JSON_VALUES - 2, "{}]", &size); /* the array is a value as well */
+    assert_reads_n(flood, size, flood);
+    free(flood);
+}
+
+static void read__a_text_that_replacing_makes_too_large_is_refused(void **state) {
+    (void)state;
+    size_t size;
+    char *text = repeated("\"", "\xFF", 30 << 20, "\"", &size);
+    assert_reads_n(text, size, "larger than the host takes at 67108864");
+    free(text);
+}
+
+/* A hash table could be flooded by keys that the guest chooses; sorting cannot. */
+static void read__a_million_equal_keys_end_soon(void **state) {
+    (void)state;
+    size_t size;
+    char *text = repeated("{", "\"k\":1,", 900000, "\"k\":2}", &size);
+    assert_reads_n(text, size, "{\"k\":2}");
+    free(text);
+}
+
+static void print__what_steers_a_terminal_is_escaped_and_comes_back(void **state) {
+    (void)state;
+    const char *text = "\"\x1B]52;c;\x07\xC2\x9B\x7F\xE2\x80\xAE\xE2\x80\xA8\"";
+    _cleanup_arena_ struct reglet__arena arena = {0};
+    struct reglet__json string = {
+        .text = text + 1, .size = (uint32_t)strlen(text) - 2, .type = REGLET__JSON_STRING};
+    char *printed = reglet__json_print(&arena, &string, NULL);
+    assert_string_equal(printed, "\"\\u001b]52;c;\\u0007\\u009b\\u007f\\u202e\\u2028\"");
+    struct reglet__json *again = NULL;
+    struct reglet__json_fault fault;
+    assert_int_equal(reglet__json_read(&arena, printed, strlen(printed), &again, &fault), REGLET_OK);
+    assert_int_equal(again->size, string.size);
+    assert_memory_equal(again->text, string.text, string.size);
+}
+
+static void prefix__never_cuts_a_character_or_an_escape(void **state) {
+    (void)state;
+    const char *text = "a\xE2\x82\xAC\x01"
+                       "b"; /* 1, 3 and, as an escape, 6 bytes */
+    assert_int_equal(reglet__json_prefix(text, strlen(text), 0), 0);
+    assert_int_equal(reglet__json_prefix(text, strlen(text), 3), 1);
+    assert_int_equal(reglet__json_prefix(text, strlen(text), 4), 4);
+    assert_int_equal(reglet__json_prefix(text, strlen(text), 9), 4);
+    assert_int_equal(reglet__json_prefix(text, strlen(text), 10), 5);
+    assert_int_equal(reglet__json_prefix(text, strlen(text), 99), 6);
+}
+
+static void get_any_case__the_last_match_wins(void **state) {
+    (void)state;
+    _cleanup_arena_ struct reglet__arena arena = {0};
+    struct reglet__json_fault fault;
+    struct reglet__json *root = NULL;
+    const char *text = "{\"Status\":1,\"STATUS\":2,\"status_\":3,\"statu\":4}";
+    assert_int_equal(reglet__json_read(&arena, text, strlen(text), &root, &fault), REGLET_OK);
+    const struct reglet__json *found = reglet__json_get_any_case(root, "status");
+    assert_non_null(found);
+    assert_int_equal(found->text[0], '2');
+    assert_null(reglet__json_get(root, "status"));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(read__every_kind_of_value_comes_back),
+        cmocka_unit_test(read__numbers_keep_their_text),
+        cmocka_unit_test(read__integers_of_64_bits_pass_and_larger_ones_are_refused_where_they_stand),
+        cmocka_unit_test(read__what_is_not_in_the_rfc_is_refused),
+        cmocka_unit_test(read__a_nul_byte_between_values_ends_nothing),
+        cmocka_unit_test(read__strings_and_keys_keep_nul),
+        cmocka_unit_test(read__escapes_become_characters),
+        cmocka_unit_test(read__lone_surrogates_and_invalid_utf8_become_replacement_characters),
+        cmocka_unit_test(read__of_duplicate_keys_the_last_one_stays),
+        cmocka_unit_test(read__nesting_up_to_the_limit_and_no_deeper),
+        cmocka_unit_test(read__many_values_up_to_the_limit_and_no_more),
+        cmocka_unit_test(read__a_text_that_replacing_makes_too_large_is_refused),
+        cmocka_unit_test(read__a_million_equal_keys_end_soon),
+        cmocka_unit_test(print__what_steers_a_terminal_is_escaped_and_comes_back),
+        cmocka_unit_test(prefix__never_cuts_a_character_or_an_escape),
+        cmocka_unit_test(get_any_case__the_last_match_wins),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
