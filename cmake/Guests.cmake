@@ -3,9 +3,9 @@
 #   reglet_c_guest(<name> [COMMAND | PLUGIN] SOURCES <file>…)
 #       A reactor; COMMAND: a program with a main(); PLUGIN: one of ours, which is installed.
 #   reglet_go_guest(<name> <package dir>)
-#   reglet_wat_guest(<name> <file>.wat [<switch of wat2wasm>…])
+#   reglet_wat_guest(<name> <file>.wat)
 #   reglet_wat_family(<name> <file>.wat.in [<VARIABLE> <value>]…)
-#       One member of a family: the file with @VARIABLE@ replaced.
+#       One member of a family: the file with every @VARIABLE@ replaced by its value.
 #   reglet_extract_code(<document> <language> <output>)
 #       The first code block of that language in a document, as a file.
 #
@@ -123,7 +123,7 @@ function(reglet_wat_guest name source)
   cmake_path(ABSOLUTE_PATH source)
   file(MAKE_DIRECTORY ${REGLET_GUEST_DIR})
   set(output ${REGLET_GUEST_DIR}/${name}.wasm)
-  add_custom_command(OUTPUT ${output} COMMAND ${REGLET_WAT2WASM} ${ARGN} ${source} -o ${output}
+  add_custom_command(OUTPUT ${output} COMMAND ${REGLET_WAT2WASM} --enable-threads --enable-memory64 --enable-multi-memory ${source} -o ${output}
                      DEPENDS ${source} COMMENT "Assembling guest ${name}" VERBATIM)
   reglet_guest_target(guests ${name} ${output})
 endfunction()

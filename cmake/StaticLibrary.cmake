@@ -10,7 +10,7 @@ list(TRANSFORM REGLET_PUBLIC_FUNCTIONS PREPEND "-Wl,-u," OUTPUT_VARIABLE roots)
 # The engine's objects carry LLVM bitcode, which is of no use here and which tools of another LLVM choke on.
 add_custom_command(
   OUTPUT ${static_archive}
-  COMMAND ${CMAKE_C_COMPILER} -r -nostdlib -o ${static_object} -Wl,--gc-sections ${roots}
+  COMMAND ${CMAKE_C_COMPILER} -r -nostdlib -o ${static_object} -Wl,--gc-sections,--force-group-allocation ${roots}
           $<TARGET_OBJECTS:reglet_objects> ${REGLET_ENGINE_ARCHIVE}
   COMMAND ${CMAKE_OBJCOPY} --strip-unneeded --remove-section=.llvmbc --remove-section=.llvmcmd
           --keep-global-symbols=${REGLET_PUBLIC_FUNCTIONS_FILE} ${static_object}

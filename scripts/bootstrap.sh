@@ -33,27 +33,35 @@ cmake_version() { cmake --version | sed -n '1s/.* //p'; }
 go_version() { go version | sed 's/.*go version go\([0-9.]*\).*/\1/'; }
 rust_wanted() { sed -n 's/^rust-version = "\(.*\)"$/\1/p' "$(dirname "${BASH_SOURCE[0]}")/../engine/Cargo.toml"; }
 
-# Can a clang of this machine make a module for wasm32-wasi? It takes wasm-ld, wasi-libc and the compiler's runtime.
-can_build_guests() {
-    local scratch compiler found=1
-    scratch=$(mktemp -d)
-    printf '#include <stdio.h>\nint main(void) { return puts("") < 0; }\n' >"$scratch/try.c"
-    for compiler in ${REGLET_WASM_CC:-clang clang-{21..14}}; do
-        have "$compiler" || continue
-        if "$compiler" --target=wasm32-wasi --sysroot=/usr "$scratch/try.c" -o "$scratch/try.wasm" 2>/dev/null; then
-            found=0
-            break
-        fi
+# The compiler that cmake/Guests.cmake will take.
+guest_compiler() {
+    local compiler
+    for compiler in clang-14 clang-15 clang-16 clang; do
+        ! have $compiler || { echo $compiler; return; }
     done
-    rm -rf "$scratch"
-    return $found
 }
 
-# The packages for it, of the version that `clang` stands for here.
+# Can it make a module for wasm32-wasi? That takes wasm-ld, wasi-libc and the compiler's runtime as well.
+can_build_guests() {
+    local scratch works=0
+    have "$(guest_compiler)" || return 1
+    scratch=$(mktemp -d)
+    printf '#include <stdlib.h>\nint main(void) { return abs(0); }\n' >"$scratch/try.c"
+    "$(guest_compiler)" --target=wasm32-wasi --sysroot=/usr "$scratch/try.c" -o "$scratch/try.wasm" || works=1
+    rm -rf "$scratch"
+    return $works
+}
+
+# The packages for it, of the version that is here, else of the one that this system means by `clang`.
 guest_packages() {
-    local version
-    version=$(apt-cache depends clang 2>/dev/null | sed -n 's/.*Depends: clang-\([0-9]*\)$/\1/p' | head -n1)
-    echo clang lld wasi-libc "libclang-rt-${version:-14}-dev-wasm32"
+    local version=
+    if have "$(guest_compiler)"; then
+        version=$("$(guest_compiler)" --version | sed -n '1s/.*version \([0-9]*\).*/\1/p')
+    else
+        version=$(apt-cache depends clang 2>/dev/null | sed -n 's/.*Depends: clang-\([0-9]*\)$/\1/p' | head -n1)
+    fi
+    version=${version:-14}
+    echo "clang-$version" "lld-$version" "libclang-rt-$version-dev-wasm32" wasi-libc
 }
 
 look_for_packages() {
@@ -71,7 +79,7 @@ look_for_packages() {
     need libssl-dev pkg-config --exists libcrypto
     need libyaml-dev pkg-config --exists yaml-0.1
     # shellcheck disable=SC2207
-    can_build_guests || packages+=($(guest_packages))
+    can_build_guests >/dev/null 2>&1 || packages+=($(guest_packages))
     [ "$scope" = check ] || return 0
     need g++ have g++
     need clang have clang

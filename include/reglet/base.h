@@ -16,12 +16,16 @@
 #define REGLET_PRINTF(fmt, arg)
 #endif
 
-/* REGLET_STRUCT_INIT: in C with the name of the one field that is set, which no compiler warns about. */
+/* REGLET_STRUCT_INIT: only struct_size is set, in words that no compiler warns about. */
 #ifdef __cplusplus
 #define REGLET_BEGIN_DECLS extern "C" {
 #define REGLET_END_DECLS   }
 #define REGLET_STRUCT_INIT(type)                                                                             \
-    { sizeof(type) }
+    []() -> type {                                                                                           \
+        type init = {};                                                                                      \
+        init.struct_size = sizeof(type);                                                                     \
+        return init;                                                                                         \
+    }()
 #else
 #define REGLET_BEGIN_DECLS
 #define REGLET_END_DECLS

@@ -34,7 +34,9 @@ test_install() {
 # Exactly what the headers declare is defined: no more in either library, and no less.
 test_symbols() {
     local declared=$build/public-functions.txt
-    objdump -p "$prefix/lib/libreglet.so" | grep -Eq 'SONAME +libreglet\.so\.0$' || fail "the SONAME is not libreglet.so.0"
+    local soname
+    soname=$(objdump -p "$prefix/lib/libreglet.so" | awk '$1 == "SONAME" { print $2 }')
+    [ "$soname" = libreglet.so.0 ] || fail "the SONAME is $soname, not libreglet.so.0"
     nm -D --defined-only "$prefix/lib/libreglet.so" | awk '$2 != "A" { sub("@.*", "", $3); print $3 }' | sort >"$work/shared"
     diff "$declared" "$work/shared" || fail "libreglet.so does not define what the headers declare (<: headers, >: library)"
     nm -g --defined-only "$prefix/lib/libreglet.a" | awk 'NF == 3 { print $3 }' | sort >"$work/static"
@@ -44,28 +46,35 @@ test_symbols() {
     fi
 }
 
-compile_and_run() { # compile_and_run NAME COMPILER...: with the pkg-config words in $flags
-    local program=$work/$1
-    shift
+compile_and_run() { # compile_and_run NAME SOURCE COMPILER...: with the pkg-config words in $flags
+    local program=$work/$1 file=$2
+    shift 2
     # shellcheck disable=SC2086
-    "$@" "${strict[@]}" "$source/consumer.c" -o "$program" $flags
+    "$@" "${strict[@]}" "$file" -o "$program" $flags
     LD_LIBRARY_PATH=$prefix/lib "$program" "$plugin"
 }
 
 test_pkg_config_shared() {
     local flags
     flags="-x none $(pkg-config --cflags --libs reglet)"
-    compile_and_run shared_c cc -std=c11
-    compile_and_run shared_cpp c++ -std=c++17 -x c++
+    compile_and_run shared_c "$source/consumer.c" cc -std=c11
+    compile_and_run shared_cpp "$source/consumer.c" c++ -std=c++17 -x c++
+}
+
+# The example that the documentation shows.
+test_example() {
+    local flags
+    flags=$(pkg-config --cflags --libs reglet)
+    compile_and_run example "$source/../../../examples/observe.c" cc -std=c11
 }
 
 test_pkg_config_static() {
     local flags
     flags="-x none $(pkg-config --static --cflags --libs reglet)"
     flags=${flags/-lreglet/-l:libreglet.a}
-    compile_and_run static_c cc -std=c11
-    compile_and_run static_cpp c++ -std=c++17 -x c++
-    ! ldd "$work/static_c" | grep -q libreglet || fail "the static consumer uses the shared library"
+    compile_and_run static_c "$source/consumer.c" cc -std=c11
+    compile_and_run static_cpp "$source/consumer.c" c++ -std=c++17 -x c++
+    [[ $(ldd "$work/static_c") != *libreglet* ]] || fail "the static consumer uses the shared library"
 }
 
 test_cmake() {
