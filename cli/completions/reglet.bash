@@ -1,0 +1,83 @@
+# Completion of reglet(1) for bash.
+
+_reglet_command() { # the command among the words before the cursor
+    local i
+    for ((i = 1; i < COMP_CWORD; i++)); do
+        case ${COMP_WORDS[i]} in
+        describe | schema | observe | run | version | help)
+            echo "${COMP_WORDS[i]}"
+            return
+            ;;
+        esac
+    done
+}
+
+_reglet_modules() { # directories and *.wasm
+    compopt -o filenames 2>/dev/null
+    local name
+    while IFS= read -r name; do
+        [[ -d $name || $name == *.wasm ]] && COMPREPLY+=("$name")
+    done < <(compgen -f -- "$1")
+}
+
+_reglet_has_module() {
+    local i
+    for ((i = 1; i < COMP_CWORD; i++)); do
+        [[ ${COMP_WORDS[i]} == *.wasm ]] && return 0
+    done
+    return 1
+}
+
+_reglet() {
+    local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command common options
+    command=$(_reglet_command)
+    common='--name --grant --config --timeout --memory-limit --quiet --verbose --help'
+    COMPREPLY=()
+
+    case $previous in
+    --format)
+        mapfile -t COMPREPLY < <(compgen -W 'json table' -- "$word")
+        return
+        ;;
+    --config | --values)
+        compopt -o filenames 2>/dev/null
+        mapfile -t COMPREPLY < <(compgen -f -- "$word")
+        return
+        ;;
+    --dir)
+        compopt -o filenames 2>/dev/null
+        mapfile -t COMPREPLY < <(compgen -d -- "$word")
+        return
+        ;;
+    --grant)
+        compopt -o nospace 2>/dev/null
+        mapfile -t COMPREPLY < <(compgen -W 'fs:read: fs:write: env: network:outbound: exec: kv:read: kv:write:' -- "$word")
+        return
+        ;;
+    --name | --timeout | --memory-limit | --env)
+        return
+        ;;
+    esac
+
+    case $command in
+    describe | schema) options="$common --format" ;;
+    observe) options="$common --format --values --check" ;;
+    run) options="$common --env --dir" ;;
+    version) options='--format --help' ;;
+    help) options='--help' ;;
+    *) options='--help --version' ;;
+    esac
+
+    if [[ $command == run ]] && _reglet_has_module; then
+        compopt -o filenames 2>/dev/null # what follows belongs to the module
+        mapfile -t COMPREPLY < <(compgen -f -- "$word")
+    elif [[ $word == -* ]]; then
+        mapfile -t COMPREPLY < <(compgen -W "$options" -- "$word")
+    elif [[ -z $command || $command == help ]]; then
+        mapfile -t COMPREPLY < <(compgen -W 'describe schema observe run version help' -- "$word")
+    elif [[ $command != version ]] && ! _reglet_has_module; then
+        _reglet_modules "$word"
+    fi
+}
+
+complete -F _reglet reglet

@@ -1,0 +1,157 @@
+#define _GNU_SOURCE
+#include "log.h"
+
+#include "term.h"
+#include "util.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+/* One write for a line, so that lines of several threads do not mix. Takes the text. */
+static void write_line(char *taken) {
+    _cleanup_free_ char *text = taken;
+    _cleanup_free_ char *clean = term_clean(text, strlen(text));
+    _cleanup_free_ char *line = format_text("%s\n", clean);
+    fputs(line, stderr);
+}
+
+void complain(const char *command, const char *format, ...) {
+    char *message = NULL;
+    va_list args;
+    va_start(args, format);
+    int length = vasprintf(&message, format, args);
+    va_end(args);
+    _cleanup_free_ char *text = length < 0 ? NULL : message;
+    write_line(format_text("reglet%s%s: %s", command ? " " : "", command ? command : "",
+                           text ? text : "out of memory"));
+}
+
+void complain_status(const char *command, reglet_status status, const char *message) {
+    if (status == REGLET_ERR_CANCELLED)
+        complain(command, "cancelled");
+    else
+        complain(command, "%s [%s]", message, reglet_status_name(status));
+}
+
+void complain_error(const char *command, const reglet_error *error) {
+    complain_status(command, reglet_error_code(error), reglet_error_message(error));
+}
+
+static const char *level_name(int level) {
+    return level < REGLET_LOG_INFO    ? "debug"
+           : level < REGLET_LOG_WARN  ? "info"
+           : level < REGLET_LOG_ERROR ? "warn"
+                                      : "error";
+}
+
+static const char *attribute(const reglet_log_event *event, const char *key) {
+    for (size_t i = 0; i < event->attr_count; i++)
+        if (event->attrs[i].key && strcmp(event->attrs[i].key, key) == 0)
+            return event->attrs[i].value;
+    return NULL;
+}
+
+static bool is_plain_word(const char *text) {
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+./:,@%";
+    return *text && text[strspn(text, plain)] == '\0';
+}
+
+/*
+ * For a shell. The plugin chose the path that it asked for, and the operator is invited to paste what is
+ * printed: a file named `x; rm -r ~` must stay one word.
+ */
+static char *shell_word(const char *text) {
+    if (is_plain_word(text))
+        return copy_text(text, strlen(text));
+    char *word = allocate(strlen(text) * 4 + 3), *out = word;
+    *out++ = '\'';
+    for (; *text; text++) {
+        if (*text == '\'')
+            out = stpcpy(out, "'\\''");
+        else
+            *out++ = *text;
+    }
+    *out = '\'';
+    return word;
+}
+
+static const char *plugin_name(const reglet_log_event *event) {
+    return event->plugin ? event->plugin : "";
+}
+
+static void write_denial(const reglet_log_event *event) {
+    const char *plugin = plugin_name(event);
+    const char *asked = attribute(event, "asked"), *grant = attribute(event, "grant");
+    const char *reason = attribute(event, "reason");
+    if (!asked)
+        asked = event->message;
+    if (grant && *grant) {
+        _cleanup_free_ char *word = shell_word(grant);
+        write_line(format_text("reglet: denied: %s: %s (grant it with --grant %s)", plugin, asked, word));
+    } else {
+        write_line(
+            format_text("reglet: denied: %s: %s (%s)", plugin, asked, reason ? reason : "never allowed"));
+    }
+}
+
+static char *format_attributes(const reglet_log_event *event) {
+    char *text = copy_text("", 0);
+    for (size_t i = 0; i < event->attr_count; i++) {
+        const char *key = event->attrs[i].key ? event->attrs[i].key : "";
+        const char *value = event->attrs[i].value ? event->attrs[i].value : "";
+        const char *quote = is_plain_word(value) ? "" : "\"";
+        char *longer = format_text("%s %s=%s%s%s", text, key, quote, value, quote);
+        free(text);
+        text = longer;
+    }
+    return text;
+}
+
+/* slog's spelling: between two levels it is the lower one and the difference. */
+static char *slog_level(int level) {
+    int base = level < REGLET_LOG_INFO    ? REGLET_LOG_DEBUG
+               : level < REGLET_LOG_WARN  ? REGLET_LOG_INFO
+               : level < REGLET_LOG_ERROR ? REGLET_LOG_WARN
+                                          : REGLET_LOG_ERROR;
+    const char *name = base == REGLET_LOG_DEBUG  ? "DEBUG"
+                       : base == REGLET_LOG_INFO ? "INFO"
+                       : base == REGLET_LOG_WARN ? "WARN"
+                                                 : "ERROR";
+    return level == base ? copy_text(name, strlen(name)) : format_text("%s%+d", name, level - base);
+}
+
+static void write_plugin_log(const reglet_log_event *event) {
+    _cleanup_free_ char *level = slog_level(event->level);
+    _cleanup_free_ char *attributes = format_attributes(event);
+    write_line(format_text("[%s] %s %s%s", plugin_name(event), level, event->message, attributes));
+}
+
+static void write_host_event(const reglet_log_event *event) {
+    _cleanup_free_ char *attributes = format_attributes(event);
+    const char *plugin = plugin_name(event);
+    write_line(format_text("reglet: %s: %s%s%s%s", level_name(event->level), plugin, *plugin ? ": " : "",
+                           event->message, attributes));
+}
+
+static void write_output(const reglet_log_event *event, const char *stream) {
+    write_line(format_text("[%s] %s: %s", plugin_name(event), stream, event->message));
+}
+
+static bool is_shown(const reglet_log_event *event, enum verbosity verbosity) {
+    if (verbosity == QUIET)
+        return event->source == REGLET_LOG_HOST && event->level >= REGLET_LOG_ERROR;
+    return verbosity == VERBOSE || event->level >= REGLET_LOG_INFO || event->source == REGLET_LOG_DENIAL;
+}
+
+void log_event(void *user_data, const reglet_log_event *event) {
+    const enum verbosity *verbosity = user_data;
+    if (!is_shown(event, *verbosity))
+        return;
+    switch (event->source) {
+    case REGLET_LOG_HOST: write_host_event(event); break;
+    case REGLET_LOG_PLUGIN: write_plugin_log(event); break;
+    case REGLET_LOG_STDOUT: write_output(event, "stdout"); break;
+    case REGLET_LOG_STDERR: write_output(event, "stderr"); break;
+    case REGLET_LOG_DENIAL: write_denial(event); break;
+    }
+}

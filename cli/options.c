@@ -1,0 +1,280 @@
+#define _GNU_SOURCE
+#include "options.h"
+
+#include "command.h"
+
+#include <getopt.h>
+#include <stdarg.h>
+#include <string.h>
+#include <unistd.h>
+
+enum option_id {
+    OPT_NAME = 256, /* beyond every character, which getopt_long uses for short options */
+    OPT_GRANT,
+    OPT_CONFIG,
+    OPT_TIMEOUT,
+    OPT_MEMORY_LIMIT,
+    OPT_FORMAT,
+    OPT_VALUES,
+    OPT_CHECK,
+    OPT_ENV,
+    OPT_DIR,
+    OPT_QUIET,
+    OPT_VERBOSE,
+    OPT_HELP,
+    OPT_VERSION
+};
+
+static const struct option_spec {
+    enum option_id id;
+    const char *name;
+    char letter; /* or 0 */
+    const char *argument;
+    unsigned commands;
+    const char *help; /* lines of at most 50 columns */
+} specs[] = {
+    {OPT_GRANT, "grant", 0, "CAPABILITY", COMMAND_MODULES,
+     "let it reach this, such as fs:read:/etc/hosts;\nmay be given again"},
+    {OPT_VALUES, "values", 0, "FILE", COMMAND_OBSERVE,
+     "a JSON object with values for the config, - for\nstandard input; KEY=VALUE wins over it"},
+    {OPT_CHECK, "check", 0, NULL, COMMAND_OBSERVE, "check the config against the schema first"},
+    {OPT_ENV, "env", 0, "NAME=VALUE", COMMAND_RUN, "set a variable for it; may be given again"},
+    {OPT_DIR, "dir", 0, "HOST[:GUEST]", COMMAND_RUN,
+     "let it read and write below the directory HOST,\nwhich it sees as GUEST; may be given again"},
+    {OPT_NAME, "name", 0, "NAME", COMMAND_MODULES,
+     "its name for grants and logs (default: the file's\nname without extension)"},
+    {OPT_CONFIG, "config", 0, "FILE", COMMAND_MODULES,
+     "this configuration file (default: reglet/config.yaml\nin $XDG_CONFIG_HOME, or else "
+     "~/.reglet/config.yaml)"},
+    {OPT_TIMEOUT, "timeout", 0, "DURATION", COMMAND_MODULES, "stop it after 500ms, 5s, 2m, 1h"},
+    {OPT_MEMORY_LIMIT, "memory-limit", 0, "MIB", COMMAND_MODULES,
+     "its memory in MiB, 1 to 4096; -1: unlimited\n(default: 256)"},
+    {OPT_FORMAT, "format", 0, "json|table", COMMAND_PLUGINS | COMMAND_VERSION,
+     "how to print (default: table on a terminal, json\notherwise; schema: as it is; version: table)"},
+    {OPT_QUIET, "quiet", 'q', NULL, COMMAND_MODULES, "only results and errors"},
+    {OPT_VERBOSE, "verbose", 'v', NULL, COMMAND_MODULES, "debug messages too"},
+    {OPT_HELP, "help", 'h', NULL, ~0u, "this text"},
+    {OPT_VERSION, "version", 'V', NULL, COMMAND_VERSION, "the same as the command"},
+};
+
+int bad_usage(const struct command *command, const char *format, ...) {
+    char *message = NULL;
+    va_list args;
+    va_start(args, format);
+    int length = vasprintf(&message, format, args);
+    va_end(args);
+    _cleanup_free_ char *text = length < 0 ? NULL : message;
+    const char *name = command ? command->name : NULL;
+    complain(name, "%s; see 'reglet%s%s --help'", text ? text : "out of memory", name ? " " : "",
+             name ? name : "");
+    return EXIT_BAD_USAGE;
+}
+
+/* ---- values of options ---- */
+
+static int set_grant(struct options *options, const char *value) {
+    _cleanup_error_ reglet_error *error = NULL;
+    if (reglet_capability_check(value, &error) != REGLET_OK)
+        return bad_usage(options->command, "--grant %s: %s", value, reglet_error_message(error));
+    string_list_add(&options->grants, copy_text(value, strlen(value)));
+    return EXIT_OK;
+}
+
+static int set_timeout(struct options *options, const char *value) {
+    if (!parse_duration(value, &options->timeout_ms))
+        return bad_usage(options->command, "--timeout should be " DURATION_FORM ", not \"%s\"", value);
+    return EXIT_OK;
+}
+
+static int set_memory_limit(struct options *options, const char *value) {
+    int64_t mib;
+    if (!parse_integer(value, &mib) || mib < -1 || mib > 4096)
+        return bad_usage(
+            options->command,
+            "--memory-limit should be 1 to 4096 (MiB), 0 (the default, 256) or -1 (unlimited), not "
+            "\"%s\"",
+            value);
+    options->memory_limit_given = true;
+    options->memory_limit_mib = mib;
+    return EXIT_OK;
+}
+
+static int set_format(struct options *options, const char *value) {
+    if (strcmp(value, "json") == 0)
+        options->format = FORMAT_JSON;
+    else if (strcmp(value, "table") == 0)
+        options->format = FORMAT_TABLE;
+    else
+        return bad_usage(options->command, "--format should be json or table, not \"%s\"", value);
+    return EXIT_OK;
+}
+
+static int set_env(struct options *options, const char *value) {
+    const char *equals = strchr(value, '=');
+    if (!equals || equals == value)
+        return bad_usage(options->command, "--env should be NAME=VALUE, not \"%s\"", value);
+    string_list_add(&options->env, copy_text(value, strlen(value)));
+    return EXIT_OK;
+}
+
+static int set_dir(struct options *options, const char *value) {
+    const char *colon = strrchr(value, ':');
+    if (*value == '\0' || colon == value || (colon && colon[1] == '\0'))
+        return bad_usage(options->command, "--dir should be HOST or HOST:GUEST, not \"%s\"", value);
+    string_list_add(&options->dirs, copy_text(value, strlen(value)));
+    return EXIT_OK;
+}
+
+static int set_option(struct options *options, enum option_id id, const char *value) {
+    switch (id) {
+    case OPT_NAME: options->name = value; break;
+    case OPT_CONFIG: options->config_path = value; break;
+    case OPT_GRANT: return set_grant(options, value);
+    case OPT_TIMEOUT: return set_timeout(options, value);
+    case OPT_MEMORY_LIMIT: return set_memory_limit(options, value);
+    case OPT_FORMAT: return set_format(options, value);
+    case OPT_VALUES: string_list_add(&options->values, copy_text(value, strlen(value))); break;
+    case OPT_CHECK: options->check = true; break;
+    case OPT_ENV: return set_env(options, value);
+    case OPT_DIR: return set_dir(options, value);
+    case OPT_QUIET: options->verbosity = QUIET; break;
+    case OPT_VERBOSE: options->verbosity = VERBOSE; break;
+    case OPT_HELP: options->help = true; break;
+    case OPT_VERSION: options->command = options->command ? options->command : &command_version; break;
+    }
+    return EXIT_OK;
+}
+
+/* ---- the command line ---- */
+
+static const struct option_spec *find_spec(int id) {
+    for (size_t i = 0; i < ARRAY_LEN(specs); i++)
+        if ((int)specs[i].id == id || (specs[i].letter && specs[i].letter == id))
+            return &specs[i];
+    return NULL;
+}
+
+/* The first operand is the command. Returns whether options may still follow. */
+static bool take_operand(struct options *options, const char *word, int *result) {
+    if (!options->command) {
+        options->command = command_find(word);
+        if (!options->command)
+            *result = command_unknown(word);
+        return true;
+    }
+    string_list_add(&options->operands, copy_text(word, strlen(word)));
+    return !options->command->stops_at_operand;
+}
+
+static int refuse_option(const struct options *options, int problem, char **argv) {
+    const struct option_spec *spec = find_spec(optopt);
+    const char *word = argv[optind - 1];
+    if (!spec && optopt)
+        return bad_usage(options->command, "unknown option -%c", optopt);
+    if (!spec)
+        return bad_usage(options->command, "unknown option %.*s", (int)strcspn(word, "="), word);
+    if (problem == ':')
+        return bad_usage(options->command, "--%s needs a value: --%s %s", spec->name, spec->name,
+                         spec->argument);
+    return bad_usage(options->command, "--%s takes no value", spec->name);
+}
+
+static int check_commands(const struct options *options, unsigned seen) {
+    for (size_t i = 0; i < ARRAY_LEN(specs); i++)
+        if ((seen & 1u << i) && !(specs[i].commands & options->command->bit))
+            return bad_usage(options->command, "unknown option --%s", specs[i].name);
+    return EXIT_OK;
+}
+
+static int check_operands(const struct options *options) {
+    const struct command *command = options->command;
+    size_t count = options->operands.count,
+           most = command->further_operands ? SIZE_MAX : command->operand != NULL;
+    if (options->help)
+        return EXIT_OK;
+    if (count == 0 && command->operand)
+        return bad_usage(command, "%s is missing", command->operand);
+    if (count > most)
+        return bad_usage(command, "\"%s\" is one argument too many", options->operands.items[most]);
+    return EXIT_OK;
+}
+
+/*
+ * The leading "-" makes getopt_long hand out operands in their place, as 1: nothing is moved, whatever
+ * POSIXLY_CORRECT says, and `run` can stop at its module. ":" tells a missing value from an unknown option.
+ */
+static int parse_words(int argc, char **argv, struct options *options, unsigned *seen) {
+    struct option table[ARRAY_LEN(specs) + 1] = {{0}};
+    for (size_t i = 0; i < ARRAY_LEN(specs); i++)
+        table[i] = (struct option){specs[i].name, specs[i].argument ? required_argument : no_argument, NULL,
+                                   (int)specs[i].id};
+    int result = EXIT_OK, id;
+    bool options_may_follow = true;
+    opterr = 0;
+    while (result == EXIT_OK && options_may_follow &&
+           (id = getopt_long(argc, argv, "-:qvhV", table, NULL)) != -1) {
+        const struct option_spec *spec = find_spec(id);
+        if (id == 1) {
+            options_may_follow = take_operand(options, optarg, &result);
+        } else if (!spec) {
+            result = refuse_option(options, id, argv);
+        } else {
+            *seen |= 1u << (spec - specs);
+            result = set_option(options, spec->id, optarg);
+        }
+    }
+    for (int i = optind; result == EXIT_OK && i < argc; i++)
+        take_operand(options, argv[i], &result);
+    return result;
+}
+
+int options_parse(int argc, char **argv, struct options *out) {
+    *out = (struct options){.verbosity = NORMAL};
+    unsigned seen = 0;
+    int result = parse_words(argc, argv, out, &seen);
+    if (result != EXIT_OK)
+        return result;
+    if (!out->command && out->help)
+        out->command = &command_help;
+    if (!out->command)
+        return bad_usage(NULL, "a command is missing");
+    result = check_commands(out, seen);
+    return result == EXIT_OK ? check_operands(out) : result;
+}
+
+void options_clear(struct options *options) {
+    string_list_clear(&options->grants);
+    string_list_clear(&options->values);
+    string_list_clear(&options->env);
+    string_list_clear(&options->dirs);
+    string_list_clear(&options->operands);
+}
+
+enum format options_format(const struct options *options) {
+    if (options->format != FORMAT_DEFAULT)
+        return options->format;
+    return isatty(STDOUT_FILENO) ? FORMAT_TABLE : FORMAT_JSON;
+}
+
+/* ---- help ---- */
+
+static void print_option(const struct option_spec *spec, FILE *out) {
+    enum { COLUMN = 27 };
+    int width = spec->letter ? fprintf(out, "  -%c, --%s", spec->letter, spec->name)
+                             : fprintf(out, "      --%s", spec->name);
+    if (spec->argument)
+        width += fprintf(out, " %s", spec->argument);
+    fprintf(out, "%*s", width < COLUMN ? COLUMN - width : 1, "");
+    for (const char *c = spec->help; *c; c++) {
+        putc(*c, out);
+        if (*c == '\n')
+            fprintf(out, "%*s", COLUMN, "");
+    }
+    putc('\n', out);
+}
+
+void options_print_help(const struct command *command, FILE *out) {
+    for (size_t i = 0; i < ARRAY_LEN(specs); i++)
+        if (specs[i].commands & command->bit)
+            print_option(&specs[i], out);
+}
