@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,39 +17,43 @@ static bool count_bytes(struct reglet__guest *guest, struct reglet__host *host, 
     return false;
 }
 
-/* A copy of the request; what is longer than the limit is cut, which makes it no JSON and so logged as it is.
+/*
+ * A copy of the request; what is longer than the limit is cut, which makes it no JSON and so logged as it is. A request
+ * that is not there is logged as just that: logging is no reason to end a call.
  */
-static bool copy_request(struct reglet__guest *guest, uint64_t packed, char **out, uint32_t *size) {
+static char *copy_request(struct reglet__guest *guest, uint64_t packed, uint32_t *size) {
     uint32_t address = (uint32_t)(packed >> 32), length = (uint32_t)packed;
     const char *bytes = reglet__guest_memory(guest, address, length);
+    char outside[96];
     if (!bytes) {
-        reglet__guest_stop(guest, REGLET_ERR_BAD_OUTPUT,
-                           "log_message: the request of %u bytes at %u lies outside memory", length, address);
-        return false;
+        length = (uint32_t)snprintf(outside, sizeof outside,
+                                    "(a log request of %u bytes at %u, outside memory)", length, address);
+        bytes = outside;
     }
     *size = length < REGLET__MAX_LOG_REQUEST ? length : REGLET__MAX_LOG_REQUEST;
-    *out = malloc(*size ? *size : 1);
-    if (!*out) {
-        reglet__guest_stop(guest, REGLET_ERR_NO_MEMORY, "out of memory");
-        return false;
-    }
-    memcpy(*out, bytes, *size);
-    return true;
+    char *copy = malloc(*size + 1);
+    if (copy)
+        memcpy(copy, bytes, *size);
+    return copy;
+}
+
+static bool out_of_memory(struct reglet__guest *guest) {
+    reglet__guest_stop(guest, REGLET_ERR_NO_MEMORY, "out of memory");
+    return false;
 }
 
 /* I -> nothing. A packed request {level, message, attrs, context}. */
 static bool log_message(struct reglet__guest *guest, union reglet__slot *slots) {
     struct reglet__host *host = reglet__guest_state(guest, REGLET__ROOM_HOST);
-    _cleanup_free_ char *bytes = NULL;
     uint32_t size = 0;
-    if (!count_bytes(guest, host, (uint32_t)slots[0].u64) ||
-        !copy_request(guest, slots[0].u64, &bytes, &size))
+    _cleanup_free_ char *bytes = copy_request(guest, slots[0].u64, &size);
+    if (!bytes)
+        return out_of_memory(guest);
+    if (!count_bytes(guest, host, size))
         return false;
     struct reglet__log_request request;
-    if (reglet__log_request_parse(bytes, size, &request) != REGLET_OK) {
-        reglet__guest_stop(guest, REGLET_ERR_NO_MEMORY, "out of memory");
-        return false;
-    }
+    if (reglet__log_request_parse(bytes, size, &request) != REGLET_OK)
+        return out_of_memory(guest);
     reglet_log_event event = {.struct_size = sizeof event,
                               .level = request.level,
                               .source = REGLET_LOG_PLUGIN,

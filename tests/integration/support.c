@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "tests/integration/support.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -78,11 +79,28 @@ void expect_status(reglet_status found, reglet_status expected, reglet_error *er
     reglet_error_free(error);
 }
 
+/*
+ * The engine takes over the signals of faults once in a process; cmocka takes them over again before each test. So each
+ * test gives them back to the engine, as a program must that installs handlers of its own and does not chain.
+ */
+static void give_signals_to_the_engine(void) {
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    static const int signals[] = {SIGSEGV, SIGILL, SIGFPE};
+    static struct sigaction engines[sizeof signals / sizeof *signals];
+    static bool known;
+    pthread_mutex_lock(&lock);
+    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
+        sigaction(signals[i], known ? &engines[i] : NULL, known ? NULL : &engines[i]);
+    known = true;
+    pthread_mutex_unlock(&lock);
+}
+
 reglet_runtime *new_runtime(const reglet_runtime_options *options) {
     reglet_runtime *runtime = NULL;
     reglet_error *error = NULL;
     reglet_status status = reglet_runtime_new(options, &runtime, &error);
     expect_status(status, REGLET_OK, error, "reglet_runtime_new");
+    give_signals_to_the_engine();
     return runtime;
 }
 
