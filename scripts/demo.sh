@@ -23,7 +23,7 @@ show() {
     shift
     printf '$ %s\n' "$*"
     "$@" >"$scratch/out" 2>"$scratch/err" || code=$?
-    cat "$scratch/out" "$scratch/err"
+    sed -s '$a\' "$scratch/out" "$scratch/err" # with a newline at each end
     [ $code = "$expected" ] || fail "exit code $code instead of $expected"
 }
 
@@ -33,13 +33,15 @@ expect() { # expect FILE PATTERN WHAT
 
 title "1. What the plugin says of itself. It runs with no grants at all."
 show 0 $reglet describe $plugin --format table
-expect out 'file' "the description does not name the plugin"
+expect out '^name +file$' "the description does not name the plugin"
 
 title "2. The schema of its config."
 show 0 $reglet schema $plugin
 expect out '"path"' "the schema has no field path"
 
-title "3. It observes /etc/hosts, under a grant for that file alone."
+title "3. It observes /etc/hosts, under a grant for that file alone: for people, and for programs."
+show 0 $reglet observe $plugin path=/etc/hosts hash:=true --grant fs:read:/etc/hosts --format table
+expect out '^status +true$' "the evidence does not have status true"
 show 0 $reglet observe $plugin path=/etc/hosts hash:=true --grant fs:read:/etc/hosts --format json
 expect out '"status": ?true' "the evidence does not have status true"
 expect out "$(sha256sum /etc/hosts | cut -d' ' -f1)" "the evidence does not have the SHA-256 of /etc/hosts"
@@ -47,6 +49,7 @@ expect out "$(sha256sum /etc/hosts | cut -d' ' -f1)" "the evidence does not have
 title "4. The same plugin under the same grant asks for /etc/shadow, and is refused."
 show 1 $reglet observe $plugin path=/etc/shadow hash:=true --grant fs:read:/etc/hosts --format json
 expect out '"status": ?false' "the evidence does not have status false"
-expect err 'fs:read:/etc/shadow' "the refusal does not name the missing grant"
+expect out 'permission denied' "the evidence does not say that permission was denied"
+expect err 'fs:read:/etc/shadow' "the refusal does not name the grant that is missing"
 
 printf '\ndemo: all of this happened as it should\n'
