@@ -8,6 +8,7 @@ reglet=build/reglet
 plugin=build/plugins/file.wasm
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
+export HOME=$scratch XDG_CONFIG_HOME=$scratch # nothing is granted by a configuration of the user's
 
 title() { printf '\n\033[1m%s\033[0m\n' "$*"; }
 [ -t 1 ] || title() { printf '\n%s\n' "$*"; }
