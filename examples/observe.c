@@ -17,7 +17,9 @@ int main(int argc, char **argv) {
              reglet_config_new(&config, &error) == REGLET_OK &&
              reglet_config_set_string(config, "path", "/etc/hosts", &error) == REGLET_OK &&
              reglet_plugin_observe(plugin, config, NULL, &result, &error) == REGLET_OK;
-    puts(ok ? reglet_result_json(result, NULL) : argc == 2 ? reglet_error_message(error) : "usage: observe PLUGIN.wasm");
+    puts(ok          ? reglet_result_json(result, NULL)
+         : argc == 2 ? reglet_error_message(error)
+                     : "usage: observe PLUGIN.wasm");
     reglet_error_free(error);
     reglet_result_free(result);
     reglet_config_free(config);
