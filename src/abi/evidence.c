@@ -193,22 +193,36 @@ static bool keep_error(struct reglet__arena *keep, const struct reglet__json *er
     return out->error.message && out->error.type && out->error.code && out->error.json;
 }
 
+/* Prints data, and puts what was printed into the tree, so that the whole need not print it again. */
+static bool keep_data(struct reglet__arena *keep, struct reglet__json *data, struct reglet_evidence *out) {
+    if (data->type == REGLET__JSON_NULL)
+        return true;
+    out->data_json = reglet__json_print(keep, data, &out->data_size);
+    data->type = REGLET__JSON_PRINTED;
+    data->text = out->data_json;
+    data->size = (uint32_t)out->data_size;
+    return out->data_json;
+}
+
+static bool keep_raw(struct reglet__arena *keep, const struct reglet__json *raw,
+                     struct reglet_evidence *out) {
+    if (raw->type == REGLET__JSON_NULL)
+        return true;
+    out->raw = reglet__arena_copy(keep, raw->text, raw->size);
+    out->raw_size = raw->size;
+    return out->raw;
+}
+
 static bool keep_parts(struct reglet__arena *keep, const struct reglet__json *evidence,
                        struct reglet_evidence *out) {
-    const struct reglet__json *data = reglet__json_get(evidence, "data"),
-                              *raw = reglet__json_get(evidence, "raw");
-    bool has_data = data && data->type == REGLET__JSON_OBJECT,
-         has_raw = raw && raw->type == REGLET__JSON_STRING;
-    bool has_message = reglet__json_get(evidence, "message");
     out->status = is_true(evidence, "status");
     out->truncated = reglet__json_get(evidence, "evidence_meta");
     out->timestamp = keep_text(keep, evidence, "timestamp");
-    out->message = has_message ? keep_text(keep, evidence, "message") : NULL;
-    out->data_json = has_data ? reglet__json_print(keep, data, &out->data_size) : NULL;
-    out->raw = has_raw ? reglet__arena_copy(keep, raw->text, raw->size) : NULL;
-    out->raw_size = has_raw ? raw->size : 0;
-    return keep_error(keep, reglet__json_get(evidence, "error"), out) && out->timestamp &&
-           !(has_message && !out->message) && !(has_data && !out->data_json) && !(has_raw && !out->raw);
+    out->message = keep_text(keep, evidence, "message");
+    return out->timestamp && (out->message || !reglet__json_get(evidence, "message")) &&
+           keep_error(keep, reglet__json_get(evidence, "error"), out) &&
+           keep_data(keep, reglet__json_get(evidence, "data"), out) &&
+           keep_raw(keep, reglet__json_get(evidence, "raw"), out);
 }
 
 static reglet_result *make_result(struct evidence_reader *r, const struct reglet__json *evidence) {

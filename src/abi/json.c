@@ -17,8 +17,8 @@ bool reglet__json_text_is(const char *text, size_t size, const char *string) {
     return size == strlen(string) && memcmp(text, string, size) == 0;
 }
 
-const struct reglet__json *reglet__json_get(const struct reglet__json *object, const char *key) {
-    REGLET__JSON_EACH (member, object)
+struct reglet__json *reglet__json_get(const struct reglet__json *object, const char *key) {
+    for (struct reglet__json *member = reglet__json_first(object); member; member = member->next)
         if (member->key && reglet__json_text_is(member->key, member->key_size, key))
             return member;
     return NULL;
@@ -51,6 +51,7 @@ const char *reglet__json_type_name(enum reglet__json_type type) {
     case REGLET__JSON_STRING: return "a string";
     case REGLET__JSON_ARRAY: return "an array";
     case REGLET__JSON_OBJECT: return "an object";
+    case REGLET__JSON_PRINTED: break;
     }
     return "something else";
 }
@@ -116,31 +117,37 @@ static void put(struct sink *sink, const char *data, size_t size) {
 enum { ESCAPE_MAX = 8 };
 
 static size_t escape_code_point(unsigned c, char out[ESCAPE_MAX]) {
-    static const char letters[] = "\"\\bfnrt", meanings[] = "\"\\\b\f\n\r\t";
+    static const char letters[] = "\"\\bfnrt", meanings[] = "\"\\\b\f\n\r\t", hex[] = "0123456789abcdef";
     const char *found = c && c < 0x80 ? strchr(meanings, (int)c) : NULL;
+    out[0] = '\\';
     if (found) {
-        out[0] = '\\';
         out[1] = letters[found - meanings];
         return 2;
     }
-    return (size_t)snprintf(out, ESCAPE_MAX, "\\u%04x", c & 0xFFFF);
+    out[1] = 'u';
+    for (int i = 0; i < 4; i++)
+        out[2 + i] = hex[c >> (12 - 4 * i) & 0xF];
+    return 6;
 }
 
-/* The next character of valid UTF-8: its length, and in *escaped how it is written when it cannot stand for itself. */
+/* Whether a byte is a character that stands for itself. */
+static bool is_plain(char c) {
+    return (unsigned char)(c - 0x20) < 0x5F && c != '"' && c != '\\';
+}
+
+/* The next character of valid UTF-8: its length, and how it is written when it cannot stand for itself. */
 static size_t next_character(const char *text, size_t size, char out[ESCAPE_MAX], size_t *escaped) {
-    unsigned char first = (unsigned char)*text;
-    *escaped = 0;
-    if (first >= 0x20 && first < 0x7F && first != '"' && first != '\\')
-        return 1;
     unsigned c = 0;
+    *escaped = 0;
+    if (is_plain(*text))
+        return 1;
     size_t length = reglet__utf8_decode(text, size, &c);
-    if (length == 0) { /* not in what was read; kept valid all the same */
-        c = 0xFFFD;
-        length = 1;
-        *escaped = escape_code_point(c, out);
-    } else if (c < 0x20 || c == '"' || c == '\\' || reglet__steers_a_terminal(c)) {
-        *escaped = escape_code_point(c, out);
+    if (length == 0) { /* nothing that was read has such bytes */
+        *escaped = escape_code_point(0xFFFD, out);
+        return 1;
     }
+    if (c < 0x20 || c == '"' || c == '\\' || reglet__steers_a_terminal(c))
+        *escaped = escape_code_point(c, out);
     return length;
 }
 
@@ -149,6 +156,10 @@ static void put_string(struct sink *sink, const char *text, size_t size) {
     size_t start = 0, escaped;
     put(sink, "\"", 1);
     for (size_t i = 0; i < size;) {
+        if (is_plain(text[i])) { /* nearly always */
+            i++;
+            continue;
+        }
         size_t length = next_character(text + i, size - i, escape, &escaped);
         if (escaped) {
             put(sink, text + start, i - start);
@@ -167,7 +178,8 @@ static void put_value(struct sink *sink, const struct reglet__json *value) {
     case REGLET__JSON_NULL: put(sink, "null", 4); return;
     case REGLET__JSON_FALSE: put(sink, "false", 5); return;
     case REGLET__JSON_TRUE: put(sink, "true", 4); return;
-    case REGLET__JSON_NUMBER: put(sink, value->text, value->size); return;
+    case REGLET__JSON_NUMBER:
+    case REGLET__JSON_PRINTED: put(sink, value->text, value->size); return;
     case REGLET__JSON_STRING: put_string(sink, value->text, value->size); return;
     case REGLET__JSON_ARRAY:
     case REGLET__JSON_OBJECT: break;

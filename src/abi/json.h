@@ -23,14 +23,15 @@ enum reglet__json_type {
     REGLET__JSON_NUMBER,
     REGLET__JSON_STRING,
     REGLET__JSON_ARRAY,
-    REGLET__JSON_OBJECT
+    REGLET__JSON_OBJECT,
+    REGLET__JSON_PRINTED /* only where something is built: `text` is a value that was printed already */
 };
 
 /* One value. Lives in the arena that it was read into; strings and keys are NUL-terminated and may hold NULs too. */
 struct reglet__json {
     const char *key; /* of an object's member, else NULL */
     union {
-        const char *text;           /* string: decoded; number: as it was written, no NUL behind it */
+        const char *text;           /* string: decoded; number: as it was written, perhaps no NUL behind it */
         struct reglet__json *first; /* array, object: the first value in it, or NULL */
     };
     struct reglet__json *next; /* the next value of the same array or object, or NULL */
@@ -53,7 +54,7 @@ reglet_status reglet__json_read(struct reglet__arena *arena, const char *bytes, 
                                 struct reglet__json **out, struct reglet__json_fault *fault);
 
 /* The member of that name, or NULL; also when `object` is NULL or no object. */
-const struct reglet__json *reglet__json_get(const struct reglet__json *object, const char *key);
+struct reglet__json *reglet__json_get(const struct reglet__json *object, const char *key);
 
 /* The same without regard to (ASCII) case; the last one that matches. */
 const struct reglet__json *reglet__json_get_any_case(const struct reglet__json *object, const char *key);

@@ -92,15 +92,8 @@ static bool cut(struct reglet__arena *arena, const struct strings *strings, size
     return true;
 }
 
-static struct reglet__json *member_of(struct reglet__json *object, const char *key) {
-    for (struct reglet__json *member = reglet__json_first(object); member; member = member->next)
-        if (reglet__json_text_is(member->key, member->key_size, key))
-            return member;
-    return NULL;
-}
-
 static void leave_out(struct reglet__json *object, const char *key) {
-    struct reglet__json *member = member_of(object, key);
+    struct reglet__json *member = reglet__json_get(object, key);
     if (member)
         member->type = REGLET__JSON_NULL;
 }
@@ -114,7 +107,7 @@ static const char *const reasons[] = {
 };
 
 static void take_step(size_t step, struct reglet__json *evidence) {
-    struct reglet__json *error = member_of(evidence, "error");
+    struct reglet__json *error = reglet__json_get(evidence, "error");
     if (step == 1)
         leave_out(evidence, "data");
     if (step == 2)

@@ -33,7 +33,8 @@ size_t reglet__utf8_decode(const char *text, size_t size, unsigned *code_point) 
 bool reglet__utf8_valid(const char *text, size_t size) {
     unsigned ignored;
     for (size_t i = 0; i < size;) {
-        size_t length = reglet__utf8_decode(text + i, size - i, &ignored);
+        bool ascii = (unsigned char)text[i] < 0x80; /* nearly always */
+        size_t length = ascii ? 1 : reglet__utf8_decode(text + i, size - i, &ignored);
         if (length == 0)
             return false;
         i += length;
