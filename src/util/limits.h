@@ -38,7 +38,8 @@ enum {
     REGLET__MAX_PATH = 4096,         /* bytes of a path, as in the kernel */
     REGLET__MAX_NAME = 255,          /* bytes of a plugin's name */
     REGLET__MAX_PATTERN = 4096,      /* bytes of a capability's pattern */
-    REGLET__MAX_MATCH_STEPS = 1 << 22, /* of all globs in one decision: 10 ms; beyond it nothing matches */
+    REGLET__MAX_MATCH_STEPS =
+        1 << 19, /* of all globs in one decision, some 7 ms; beyond it nothing matches */
     REGLET__MAX_MEMORIES = 1,
     REGLET__MAX_TABLES = 100,
     REGLET__WAIT_MAX = 130,    /* descriptors of one wait: subscriptions, and two of the host's own */
