@@ -133,9 +133,9 @@ static int arrive(struct walk *walk, mode_t type) {
         return WASI_SUCCESS;
     char path[REGLET__MAX_PATH];
     int error = real_path(walk, path);
-    bool listed = walk->flags & REGLET__WASI_OPENING && S_ISDIR(type);
+    unsigned access = reglet__wasi_access_to(type, walk->access, walk->flags);
     if (!error)
-        error = reglet__wasi_judge(walk->wasi, false, listed ? REGLET__WASI_LOOK : walk->access, path, type);
+        error = reglet__wasi_judge(walk->wasi, false, access, path, type);
     return error ? error : reglet__wasi_errno(walk->why);
 }
 

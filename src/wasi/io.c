@@ -128,9 +128,15 @@ static int read_or_write(struct reglet__wasi *wasi, uint32_t number, bool write,
                          uint32_t count, off_t offset, uint32_t result) {
     struct reglet__wasi_fd *fd;
     uint64_t rights = write ? WASI_RIGHT_FD_WRITE : WASI_RIGHT_FD_READ;
-    int error = reglet__wasi_fd_get(wasi, number, offset >= 0 ? rights | WASI_RIGHT_FD_SEEK : rights, &fd);
+    if (offset >= 0)
+        rights |= WASI_RIGHT_FD_SEEK;
+    int error = reglet__wasi_fd_get(wasi, number, 0, &fd);
     if (error)
         return error;
+    if (fd->kind == REGLET__WASI_DIRECTORY)
+        return WASI_EISDIR; /* no rights either, but this is what programs know */
+    if (rights & ~fd->rights)
+        return WASI_ENOTCAPABLE;
     struct buffers buffers;
     error = take_buffers(wasi, list, count, &buffers);
     if (error)

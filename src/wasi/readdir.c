@@ -26,19 +26,27 @@ static bool is_dots(const char *name) {
     return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
 }
 
+/* Whether the policy lets an entry be seen: a file is not, where only directories lead on to a grant. */
+static bool is_granted(const struct reglet__policy *policy, const char *path, unsigned char type) {
+    if (type == DT_UNKNOWN)
+        return reglet__policy_fs_shows(policy, path);
+    struct reglet__decision decision = reglet__policy_fs(policy, REGLET__FS_LOOK, path, type == DT_LNK);
+    return decision.allowed && (!decision.way || type == DT_DIR);
+}
+
 /* A name that is not UTF-8 cannot be spoken of in preview1, so it is left out. */
-static bool is_shown(struct list *list, const char *name) {
-    size_t size = strlen(name);
-    if (is_dots(name))
+static bool is_shown(struct list *list, const struct dirent64 *entry) {
+    size_t size = strlen(entry->d_name);
+    if (is_dots(entry->d_name))
         return true;
-    if (!reglet__utf8_valid(name, size))
+    if (!reglet__utf8_valid(entry->d_name, size))
         return false;
     if (!list->policy)
         return true;
     if (list->path_size + size >= sizeof list->path)
         return false;
-    memcpy(list->path + list->path_size, name, size + 1);
-    return reglet__policy_fs_shows(list->policy, list->path);
+    memcpy(list->path + list->path_size, entry->d_name, size + 1);
+    return is_granted(list->policy, list->path, entry->d_type);
 }
 
 /* As much as fits: an entry that is cut off tells the guest that there is more. */
@@ -75,7 +83,7 @@ static int fill(struct reglet__wasi *wasi, int listing, struct list *list) {
             break;
         for (ssize_t at = 0; at < size && list->used < list->size;) {
             const struct dirent64 *entry = (const void *)(chunk + at);
-            if (is_shown(list, entry->d_name))
+            if (is_shown(list, entry))
                 put_entry(list, entry);
             at += entry->d_reclen;
         }

@@ -84,6 +84,11 @@ static bool is_hidden_procfs(int fd, bool unrestricted, const char *path) {
            (unrestricted || (strncmp(path, "/proc/", 6) != 0 && strcmp(path, "/proc") != 0));
 }
 
+unsigned reglet__wasi_access_to(mode_t mode, unsigned access, unsigned flags) {
+    bool has_no_content = S_ISDIR(mode) || S_ISLNK(mode);
+    return flags & REGLET__WASI_OPENING && has_no_content ? REGLET__WASI_LOOK : access;
+}
+
 /* Learns what a descriptor holds and judges it. */
 static int judge_object(struct reglet__wasi *wasi, int fd, bool unrestricted, unsigned access, unsigned flags,
                         struct reglet__wasi_object *out) {
@@ -96,8 +101,7 @@ static int judge_object(struct reglet__wasi *wasi, int fd, bool unrestricted, un
     if (is_hidden_procfs(fd, unrestricted, out->path))
         return reglet__wasi_refuse(wasi, access, unrestricted ? "procfs" : out->path,
                                    "procfs is opened at /proc and by exact grants only");
-    if (flags & REGLET__WASI_OPENING && S_ISDIR(out->st.st_mode))
-        access = REGLET__WASI_LOOK;
+    access = reglet__wasi_access_to(out->st.st_mode, access, flags);
     return reglet__wasi_judge(wasi, unrestricted, access, out->path, out->st.st_mode & S_IFMT);
 }
 

@@ -25,7 +25,7 @@ enum { REGLET__WASI_LOOK = 0, REGLET__WASI_READ = 1 << 0, REGLET__WASI_WRITE = 1
 /* How a path is looked up. */
 enum {
     REGLET__WASI_FOLLOW = 1 << 0,  /* a symbolic link at the end is followed */
-    REGLET__WASI_OPENING = 1 << 1, /* a directory at the end need only pass LOOK: it is listed by entry */
+    REGLET__WASI_OPENING = 1 << 1, /* as reglet__wasi_access_to() has it */
 };
 
 /* An object that was looked at and judged. */
@@ -61,6 +61,12 @@ int reglet__wasi_path_read(struct reglet__wasi *wasi, uint32_t address, uint32_t
  */
 int reglet__wasi_look_up(struct reglet__wasi *wasi, const struct reglet__wasi_fd *directory, char *path,
                          unsigned access, unsigned flags, struct reglet__wasi_object *out);
+
+/*
+ * What is asked of an object of this type when `access` is. Opening a directory asks for a look only: it is
+ * listed entry by entry. So does opening a symbolic link, which is refused, but not as a secret.
+ */
+unsigned reglet__wasi_access_to(mode_t mode, unsigned access, unsigned flags);
 
 /* Looks up the parent of `path` and judges its last component for `access`, as above. */
 int reglet__wasi_look_up_place(struct reglet__wasi *wasi, const struct reglet__wasi_fd *directory, char *path,
