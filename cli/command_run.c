@@ -55,13 +55,15 @@ const struct command command_run = {
     .bit = COMMAND_RUN,
     .synopsis = "MODULE.wasm [ARG]...",
     .summary = "run a WASI command under the same grants",
-    .details = "Runs the _start of a module that was built for WASI, with this command's standard\n"
-               "input, output and error. What follows MODULE.wasm is passed to it, options too.\n"
+    .details = "Runs the _start of a module that was built for WASI, with the standard input,\n"
+               "output and error of this command. What follows MODULE.wasm is passed to it,\n"
+               "options too.\n"
                "With an fs grant it sees a root directory that holds what is granted.\n",
     .example = "  reglet run --grant 'fs:read:/etc/ssh/**' grep.wasm -r Port /etc/ssh\n"
                "\n"
-               "Exits with the module's own code (its lowest 8 bits); with 3 when the module could\n"
-               "not be loaded or did not end by itself (a message says so), with 2 for usage.\n",
+               "Exits with the module's own code (its lowest 8 bits); with 3 when the module\n"
+               "could not be loaded or did not end by itself (a message says so), with 2 for\n"
+               "usage.\n",
     .operand = "MODULE.wasm",
     .further_operands = true,
     .stops_at_operand = true,

@@ -78,8 +78,8 @@ const struct command command_version = {
     .bit = COMMAND_VERSION,
     .synopsis = "",
     .summary = "versions, and whether this system has what is needed",
-    .details = "Prints the versions of reglet and its engine, and whether this system has what they\n"
-               "need. Exits with 3 when it has not.\n",
+    .details = "Prints the versions of reglet and its engine, and whether this system has what\n"
+               "they need. Exits with 3 when it has not.\n",
     .example = "  reglet version --format json\n",
     .run = run,
 };

@@ -258,9 +258,9 @@ class Describe(CliTest):
         result = self.reglet("schema", FILE_PLUGIN)
         self.assert_code(0, result)
         self.assertEqual(result.json()["required"], ["path"])
-        with open(os.path.join(GUESTS, "wat/answer_big_numbers.wat"), encoding="utf-8") as file:
+        with open(os.path.join(GUESTS, "wat/answer_duplicate_keys.wat"), encoding="utf-8") as file:
             text = re.search(r'\(data [^"]*"(.*)"\)', file.read()).group(1).replace("\\22", '"')
-        self.assertEqual(self.reglet("schema", guest("answer_big_numbers")).out, text)
+        self.assertEqual(self.reglet("schema", guest("answer_duplicate_keys")).out, text)
         self.assertEqual(self.on_terminal("schema", FILE_PLUGIN).out, result.out + "\n")
 
     def test_schema_as_a_table_lists_the_fields(self):
