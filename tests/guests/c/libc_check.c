@@ -95,6 +95,15 @@ static void check_descriptors(void) {
     CHECK(close(fd) == 0 && unlink("fd") == 0);
 }
 
+/* Every entry but "." and "..", which a host may answer or not. */
+static struct dirent *next_entry(DIR *dir) {
+    struct dirent *entry;
+    do {
+        entry = readdir(dir);
+    } while (entry && (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0));
+    return entry;
+}
+
 static void check_directories(void) {
     CHECK(mkdir("dir", 0755) == 0 && mkdir("dir", 0755) == -1 && errno == EEXIST);
     CHECK(write_with("dir/a", "w", "a") >= 0 && write_with("dir/b", "w", "b") >= 0 &&
@@ -108,7 +117,7 @@ static void check_directories(void) {
     char names[8][256] = {{0}};
     long places[8] = {0};
     int count = 0;
-    for (struct dirent *entry; dir && count < 8 && (entry = readdir(dir)) != NULL; count++) {
+    for (struct dirent *entry; dir && count < 8 && (entry = next_entry(dir)) != NULL; count++) {
         snprintf(names[count], sizeof names[count], "%s", entry->d_name);
         places[count] = telldir(dir); /* of the entry that comes next */
         CHECK(strcmp(entry->d_name, "sub") == 0 ? entry->d_type == DT_DIR : entry->d_type == DT_REG);
@@ -116,12 +125,12 @@ static void check_directories(void) {
     CHECK(count == 4);
     for (int i = 0; dir && i + 1 < count; i++) {
         seekdir(dir, places[i]);
-        struct dirent *entry = readdir(dir);
+        struct dirent *entry = next_entry(dir);
         CHECK(entry && strcmp(entry->d_name, names[i + 1]) == 0);
     }
     if (dir) {
         rewinddir(dir);
-        struct dirent *entry = readdir(dir);
+        struct dirent *entry = next_entry(dir);
         CHECK(entry && strcmp(entry->d_name, names[0]) == 0);
         CHECK(closedir(dir) == 0);
     }
@@ -142,7 +151,7 @@ static void check_large_directory(void) {
         CHECK(write_with(name, "w", "") >= 0);
     }
     DIR *dir = opendir("large");
-    for (struct dirent *entry; dir && (entry = readdir(dir)) != NULL;)
+    for (struct dirent *entry; dir && (entry = next_entry(dir)) != NULL;)
         if (sscanf(entry->d_name, "an entry with a rather long name %d", &number) == 1 && number < COUNT)
             seen[number]++;
         else
@@ -186,10 +195,11 @@ static void check_times(void) {
     CHECK(utimensat(AT_FDCWD, "times", times, 0) == 0 && stat("times", &status) == 0);
     CHECK(status.st_mtim.tv_sec == 1234567890 && status.st_mtim.tv_nsec == 500000000);
     CHECK(status.st_atim.tv_sec == 1000000000);
-    const struct timespec omit[2] = {{0, UTIME_OMIT}, {0, UTIME_NOW}};
+    /* wasi-libc knows UTIME_OMIT in the first of the two only. */
+    const struct timespec omit[2] = {{0, UTIME_OMIT}, {5, 0}};
     int fd = open("times", O_RDWR);
     CHECK(futimens(fd, omit) == 0 && fstat(fd, &status) == 0);
-    CHECK(status.st_atim.tv_sec == 1000000000 && status.st_mtim.tv_sec > 1700000000);
+    CHECK(status.st_atim.tv_sec == 1000000000 && status.st_mtim.tv_sec == 5);
     CHECK(close(fd) == 0 && unlink("times") == 0);
 }
 
