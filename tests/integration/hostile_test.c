@@ -113,7 +113,7 @@ static void observe__answers_that_are_no_evidence_are_refused(void **state) {
         {"answer_not_json", REGLET_ERR_BAD_OUTPUT, "JSON"},
         {"answer_empty", REGLET_ERR_BAD_OUTPUT, ""},
         {"answer_number", REGLET_ERR_BAD_OUTPUT, "object"},
-        {"answer_array", REGLET_ERR_BAD_OUTPUT, "something behind the value"},
+        {"answer_array", REGLET_ERR_BAD_OUTPUT, "must be an object, not an array"},
         {"answer_cut", REGLET_ERR_BAD_OUTPUT, ""},
         {"answer_two", REGLET_ERR_BAD_OUTPUT, ""},
         {"answer_wrong_types", REGLET_ERR_BAD_OUTPUT, "status"},
