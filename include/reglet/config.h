@@ -13,7 +13,8 @@ REGLET_BEGIN_DECLS
  * read it at once. Setting a field again replaces it.
  *
  * The setters return REGLET_OK; REGLET_ERR_INVALID_ARGUMENT (NULL, a key or string that is not UTF-8, a
- * number that is not finite); REGLET_ERR_NO_MEMORY. On failure the config is as it was.
+ * number that is not finite); REGLET_ERR_INVALID_CONFIG (the config would have more than 16 MiB or 1,000,000
+ * values); REGLET_ERR_NO_MEMORY. On failure the config is as it was.
  */
 typedef struct reglet_config reglet_config;
 
@@ -42,9 +43,7 @@ REGLET_API reglet_status reglet_config_set_bool(reglet_config *config, const cha
 REGLET_API reglet_status reglet_config_set_json(reglet_config *config, const char *key, const char *json,
                                                 size_t json_size, reglet_error **err);
 
-/** Puts every field of `other` into `config`; those of `other` win. On failure `config` is as it was. Also
- * REGLET_ERR_INVALID_CONFIG when it would become larger than a config may be (16 MiB, 1,000,000 values), as the
- * setters too. */
+/** Puts every field of `other` into `config`; those of `other` win. On failure `config` is as it was. */
 REGLET_API reglet_status reglet_config_merge(reglet_config *config, const reglet_config *other,
                                              reglet_error **err);
 

@@ -24,7 +24,7 @@
 
 enum {
     REGLET__JSON_DEPTH = 100,        /* nesting of what a guest answers */
-    REGLET__JSON_VALUES = 1000000,   /* values in what a guest answers: about 100 bytes of host memory each */
+    REGLET__JSON_VALUES = 1000000,   /* values in what a guest answers: 48 bytes of host memory each */
     REGLET__MAX_CAPABILITIES = 1000, /* declared by one plugin */
     REGLET__MAX_FIELDS = 1000,       /* in one schema */
     REGLET__MAX_SERVICES = 1000,     /* services, and operations of one service, in one manifest */
