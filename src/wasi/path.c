@@ -189,29 +189,60 @@ static int judge_tree(struct reglet__wasi *wasi, const struct reglet__wasi_place
 }
 
 /* A symbolic link that is moved leads elsewhere: it has to be one that could be made there. */
-static int judge_moved_link(struct reglet__wasi *wasi, const struct reglet__wasi_place *from,
-                            const struct reglet__wasi_place *to) {
+static int judge_link_moved_to(struct reglet__wasi *wasi, const struct reglet__wasi_place *from,
+                               const struct reglet__wasi_place *to) {
     char target[REGLET__MAX_PATH];
     ssize_t size = reglet__sys_readlinkat(from->parent, from->name, target, sizeof target);
     if (size < 0)
-        return reglet__wasi_errno(errno);
+        return errno == EINVAL ? WASI_SUCCESS : reglet__wasi_errno(errno); /* it is no link */
     if (size >= REGLET__MAX_PATH)
         return WASI_ENAMETOOLONG;
     target[size] = '\0';
-    return from->unrestricted && to->unrestricted ? WASI_SUCCESS : judge_symlink(wasi, to, target);
+    return judge_symlink(wasi, to, target);
+}
+
+static bool is_same_directory(int a, int b) {
+    struct stat one, other;
+    return fstat(a, &one) == 0 && fstat(b, &other) == 0 && one.st_dev == other.st_dev &&
+           one.st_ino == other.st_ino;
+}
+
+/*
+ * A directory takes the links in it along, and from another parent their ".." would lead elsewhere, out of
+ * the grant as well. So it moves only within its parent; else the answer is that of another file system, and
+ * programs that can, copy.
+ */
+static int judge_directory_move(struct reglet__wasi *wasi, const struct reglet__wasi_place *from,
+                                const struct reglet__wasi_place *to) {
+    int error = judge_tree(wasi, from);
+    if (!error)
+        error = judge_tree(wasi, to);
+    if (!error && !is_same_directory(from->parent, to->parent))
+        error = WASI_EXDEV;
+    return error;
 }
 
 static int judge_move(struct reglet__wasi *wasi, const struct reglet__wasi_place *from,
                       const struct reglet__wasi_place *to) {
     struct stat st;
+    if (from->unrestricted && to->unrestricted)
+        return WASI_SUCCESS;
     if (fstatat(from->parent, from->name, &st, AT_SYMLINK_NOFOLLOW) != 0)
         return reglet__wasi_errno(errno);
-    if (S_ISLNK(st.st_mode))
-        return judge_moved_link(wasi, from, to);
-    if (!S_ISDIR(st.st_mode))
-        return WASI_SUCCESS;
-    int error = judge_tree(wasi, from);
-    return error ? error : judge_tree(wasi, to);
+    if (S_ISDIR(st.st_mode))
+        return judge_directory_move(wasi, from, to);
+    return judge_link_moved_to(wasi, from, to);
+}
+
+/*
+ * The name is what is moved, and another call can have put a link there since it was judged. If such a link
+ * has come to where it could not be made, it goes again.
+ */
+static int judge_moved(struct reglet__wasi *wasi, const struct reglet__wasi_place *to) {
+    int error = to->unrestricted ? WASI_SUCCESS : judge_link_moved_to(wasi, to, to);
+    if (error == WASI_EACCES)
+        unlinkat(to->parent, to->name, 0);
+    return error == WASI_EACCES ? error : WASI_SUCCESS;
 }
 
 WASI_FUNCTION(path_rename) {
@@ -222,5 +253,7 @@ WASI_FUNCTION(path_rename) {
         error = find_place(wasi, args[3].u32, WASI_RIGHT_PATH_RENAME_TARGET, args[4].u32, args[5].u32, &to);
     if (!error)
         error = judge_move(wasi, &from, &to);
-    return error ? error : as_errno(renameat(from.parent, from.spelled, to.parent, to.spelled));
+    if (!error)
+        error = as_errno(renameat(from.parent, from.spelled, to.parent, to.spelled));
+    return error ? error : judge_moved(wasi, &to);
 }

@@ -30,7 +30,7 @@ static bool may_write(const struct wish *wish) {
     return wish->rights & (WASI_RIGHT_FD_WRITE | WASI_RIGHT_FD_ALLOCATE);
 }
 
-/* What the policy is asked. Go asks for FD_FILESTAT_SET_SIZE even when it only reads; alone it means nothing. */
+/* What the policy is asked. Go wants FD_FILESTAT_SET_SIZE even when it only reads; alone it means nothing. */
 static unsigned access_of(const struct wish *wish) {
     unsigned access = 0;
     if (wish->rights & WASI_RIGHT_FD_READ || !may_write(wish))

@@ -161,7 +161,7 @@ static int open_beneath(int base, const char *path, uint64_t flags, int *out) {
     return WASI_EAGAIN;
 }
 
-/* Opens what a path leads to, for looking. `whole` is the path that the guest asked for, if this is a part. */
+/* Opens what a path leads to, for looking. `whole` is what the guest asked for, of which it may be a part. */
 static int open_path(struct reglet__wasi *wasi, const struct reglet__wasi_fd *directory, int base,
                      const char *path, uint64_t open_flags, const char *whole, unsigned access,
                      unsigned flags, int *out) {

@@ -1,10 +1,10 @@
 /*
  * resolve.h - the one place where a path of a guest becomes an object that was judged.
  *
- * A path is resolved by the kernel into a descriptor that can do nothing (O_PATH); the kernel is asked for that
- * object's real path; the policy decides on it; and only then is that very object opened, changed or shown,
- * through the descriptor and never by its name again. What is to be created is judged as its parent's real
- * path and the last component, and is made in that parent.
+ * A path is resolved by the kernel into a descriptor that can do nothing (O_PATH); the kernel is asked for
+ * that object's real path; the policy decides on it; and only then is that very object opened, changed or
+ * shown, through the descriptor and never by its name again. What is to be created is judged as its parent's
+ * real path and the last component, and is made in that parent.
  */
 #ifndef REGLET_WASI_RESOLVE_H
 #define REGLET_WASI_RESOLVE_H
@@ -56,8 +56,9 @@ int reglet__wasi_path_read(struct reglet__wasi *wasi, uint32_t address, uint32_t
                            char out[REGLET__MAX_PATH]);
 
 /*
- * Looks up what `path` leads to from `directory` and judges it for `access`. 0; WASI_EACCES when it is denied,
- * the same whether it exists or not (then it was reported); otherwise why it cannot be had. May change `path`.
+ * Looks up what `path` leads to from `directory` and judges it for `access`. 0; WASI_EACCES when it is
+ * denied, the same whether it exists or not (then it was reported); otherwise why it cannot be had. May
+ * change `path`.
  */
 int reglet__wasi_look_up(struct reglet__wasi *wasi, const struct reglet__wasi_fd *directory, char *path,
                          unsigned access, unsigned flags, struct reglet__wasi_object *out);
@@ -105,8 +106,8 @@ int reglet__wasi_real_path(const struct reglet__wasi_host *host, int fd, char ou
 /*
  * Walks `path` from `base` as the kernel would, one component at a time, to learn what the guest may be told
  * (explain.c): WASI_EACCES, reported, where a directory that is left by ".." may not be looked at, or where
- * the object that is there, or would be there, may not be accessed; otherwise `why`, or what stopped the walk.
- * With `why` 0 only the ".." are judged: 0 when they pass, whether there is an object or not.
+ * the object that is there, or would be there, may not be accessed; otherwise `why`, or what stopped the
+ * walk. With `why` 0 only the ".." are judged: 0 when they pass, whether there is an object or not.
  */
 int reglet__wasi_explain(struct reglet__wasi *wasi, int base, const char *path, unsigned access,
                          unsigned flags, int why);

@@ -1,6 +1,8 @@
 /* Attacks by changing what is there: removing, renaming, linking, making, and setting times. */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -82,7 +84,7 @@ static void directories__dots_name_nothing_that_can_be_changed(void **state) {
     assert_int_equal(RMDIR("$/d/sub/."), WASI_EINVAL);
     assert_int_equal(RMDIR("$/d/sub/.."), WASI_ENOTEMPTY);
     assert_int_equal(UNLINK("$/d/sub/."), WASI_EISDIR);
-    assert_int_equal(guest_rename(world, "$/d/sub/.", "$/d/x"), WASI_EBUSY);
+    assert_int_equal(guest_rename(world, "$/d/sub/.", "$/d/sub/x"), WASI_EBUSY);
     assert_int_equal(RMDIR("$/d/.."), WASI_EACCES);
     assert_int_equal(MKDIR("/"), WASI_EACCES);
 }
@@ -113,8 +115,55 @@ static void rename__a_directory_across_rules_is_denied(void **state) {
     assert_int_equal(guest_rename(world, "$/d/sub", "$/flat/sub2"), WASI_EACCES);
     assert_true(host_exists(world, "flat/sub/secret"));
     assert_int_equal(guest_rename(world, "$/d/sub/", "$/d/moved"), 0);
-    assert_int_equal(guest_rename(world, "$/d/moved", "$/w/moved/"), 0);
-    assert_true(host_exists(world, "w/moved/file"));
+    assert_true(host_exists(world, "d/moved/file"));
+}
+
+/* The attack: a link that stays inside when it is made, and leads out once its directory is moved up. */
+static void rename__a_directory_into_another_is_refused_for_the_links_in_it(void **state) {
+    struct world *world = *state;
+    make_tree(world);
+    assert_int_equal(MKDIR("$/d/sub/deep"), 0);
+    assert_int_equal(guest_symlink(world, "../../file", "$/d/sub/deep/link"), 0);
+    assert_int_equal(guest_rename(world, "$/d/sub/deep", "$/d/deep"), WASI_EXDEV);
+    assert_int_equal(guest_rename(world, "$/d/sub", "$/w/sub"), WASI_EXDEV);
+    assert_int_equal(guest_rename(world, "$/d/sub/deep", "$/d/sub/./other"), 0);
+    assert_true(host_exists(world, "d/sub/other/link"));
+}
+
+struct swapper {
+    char file[128], link[128];
+    atomic_bool stop;
+};
+
+static void *swap(void *argument) {
+    struct swapper *swapper = argument;
+    for (int i = 0; i < 200000 && !atomic_load(&swapper->stop); i++)
+        renameat2(AT_FDCWD, swapper->file, AT_FDCWD, swapper->link, RENAME_EXCHANGE);
+    return NULL;
+}
+
+/* The attack: another call puts a link in the place of the file that was judged. */
+static void rename__a_link_swapped_in_does_not_stay_where_it_leads_out(void **state) {
+    struct world *world = *state;
+    struct swapper swapper = {.stop = false};
+    struct stat st;
+    make_tree(world);
+    host_symlink(world, "../file", "d/sub/link");
+    strcpy(swapper.file, host_path(world, "d/sub/file"));
+    strcpy(swapper.link, host_path(world, "d/sub/link"));
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, swap, &swapper), 0);
+    for (int i = 0; i < 5000; i++) {
+        int error = guest_rename(world, "$/d/sub/file", "$/d/moved");
+        bool there = lstat(host_path(world, "d/moved"), &st) == 0;
+        assert_false(there && S_ISLNK(st.st_mode));
+        if (!error)
+            assert_int_equal(guest_rename(world, "$/d/moved", "$/d/sub/file"), 0);
+        else if (!host_exists(world, "d/sub/link") || !host_exists(world, "d/sub/file"))
+            break; /* the link went: the race was there, and was found out */
+    }
+    atomic_store(&swapper.stop, true);
+    pthread_join(thread, NULL);
 }
 
 static void rename__a_directory_with_the_hosts_own_files_is_denied(void **state) {
@@ -267,6 +316,8 @@ int main(void) {
         test(directories__dots_name_nothing_that_can_be_changed),
         test(rename__needs_write_at_both_ends),
         test(rename__a_directory_across_rules_is_denied),
+        test(rename__a_directory_into_another_is_refused_for_the_links_in_it),
+        test(rename__a_link_swapped_in_does_not_stay_where_it_leads_out),
         test(rename__a_directory_with_the_hosts_own_files_is_denied),
         test(rename__a_symlink_that_would_lead_out_is_denied),
         test(link__needs_read_and_write_on_the_source),

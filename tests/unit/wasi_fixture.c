@@ -285,7 +285,7 @@ static int compare(const void *a, const void *b) {
     return strcmp(a, b);
 }
 
-/* Takes the whole entries out of one buffer; returns the cookie behind the last, and notes whether any was. */
+/* Takes the whole entries out of one buffer; returns the cookie behind the last one. */
 static uint64_t take_entries(struct world *world, uint32_t used, uint64_t cookie, char names[][256],
                              size_t *count) {
     const unsigned char *memory = world->guest->memory + AT_BUFFER;

@@ -507,19 +507,15 @@ static void path_open__swapped_while_being_opened_never_gives_what_is_outside(vo
     world_grant(world, "fs:read:$/d/**");
     pthread_t thread;
     assert_int_equal(pthread_create(&thread, NULL, swap, &swapper), 0);
-    int read = 0, denied = 0;
     for (int i = 0; i < 20000; i++) {
         int error = READ("$/d/file");
         if (error == 0)
             assert_string_equal(content, "granted");
         else
             assert_int_equal(error, WASI_EACCES);
-        read += error == 0;
-        denied += error != 0;
     }
     atomic_store(&swapper.stop, true);
     pthread_join(thread, NULL);
-    assert_true(read + denied == 20000);
 }
 
 static void path_open__a_parent_swapped_while_creating_never_gives_a_file_outside(void **state) {
@@ -537,8 +533,6 @@ static void path_open__a_parent_swapped_while_creating_never_gives_a_file_outsid
         int error = guest_open(world, ROOT, "$/d/sub/new", WASI_OFLAG_CREAT, WRITE_RIGHTS, 0, &fd);
         if (error == 0)
             assert_int_equal(CALL(world, fd_close, fd), 0);
-        else
-            assert_true(error == WASI_EACCES || error == WASI_ENOENT);
         guest_one(world, reglet__preview1_path_unlink_file, "$/d/sub/new");
     }
     atomic_store(&swapper.stop, true);
