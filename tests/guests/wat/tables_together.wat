@@ -2,6 +2,6 @@
 (module
   (memory (export "memory") 1)
   (table 600000 funcref)
-  (table 600000 externref)
+  (table 600000 funcref)
   (func (export "allocate") (param i32) (result i32) (i32.const 1024))
   (func (export "observe") (param i32 i32) (result i64) (unreachable)))
