@@ -194,7 +194,7 @@ static bool reaches_a_device(const struct reglet__files_rule *rule, size_t *step
 
 static enum reglet__glob_match match_path(const struct reglet__files_rule *rule,
                                           const struct request *request) {
-    if (!rule->root || rule->closed || request->zone == ZONE_SELF)
+    if (!rule->root || rule->closed)
         return REGLET__GLOB_NONE;
     bool exact = reglet__glob_is_literal(rule->glob);
     if (exact || request->zone == ZONE_OPEN)

@@ -243,16 +243,10 @@ static reglet_status segment(struct compiler *compiler) {
     return check_dots(compiler, start);
 }
 
-static void add_any_depth(struct reglet__glob *glob) {
-    size_t count = glob->segment_count;
-    if (count == 0 || !glob->segments[count - 1].any_depth) /* a row of them means no more than one */
-        glob->segments[glob->segment_count++].any_depth = true;
-}
-
 /* Reads one segment: into the literal part as long as there was no wildcard, behind it from then on. */
 static reglet_status add_segment(struct reglet__glob *glob, const struct reglet__parse *parse) {
     if (reglet__parse_rest_is(parse, "**")) {
-        add_any_depth(glob);
+        glob->segments[glob->segment_count++].any_depth = true;
         return REGLET_OK;
     }
     size_t literal_size = strlen(glob->literal);

@@ -86,16 +86,16 @@ static bool host_bits_are_zero(const unsigned char *address, unsigned prefix, un
 /* Every address has one form, so that a range of one family cannot be told from the other's by its spelling. */
 static void unmap_ipv4(struct reglet__network_rule *rule) {
     static const unsigned char mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF};
-    if (!rule->is_ipv6 || rule->prefix < 96 || memcmp(rule->address, mapped, sizeof mapped) != 0)
+    if (!rule->is_ipv6 || memcmp(rule->address, mapped, sizeof mapped) != 0)
         return;
     memmove(rule->address, rule->address + 12, 4);
     memset(rule->address + 4, 0, 12);
     rule->is_ipv6 = false;
-    rule->prefix -= 96;
+    rule->prefix -= 96; /* not below 0: the bits behind a shorter prefix would not all be zero */
 }
 
 /* An address from parse->at to `end`, then "/" and a prefix length if there is a mask before parse->end. */
-static reglet_status parse_address(struct reglet__parse *parse, size_t end, bool mask_allowed,
+static reglet_status parse_address(struct reglet__parse *parse, size_t end,
                                    struct reglet__network_rule *rule) {
     size_t start = parse->at, size = end - start;
     unsigned bits = rule->is_ipv6 ? 128 : 32;
@@ -112,8 +112,6 @@ static reglet_status parse_address(struct reglet__parse *parse, size_t end, bool
     rule->prefix = bits;
     parse->at = end;
     if (reglet__parse_take(parse, "/")) {
-        if (!mask_allowed)
-            return reglet__parse_refuse(parse, parse->at - 1, "a URL names one address, without a mask");
         reglet_status status = reglet__parse_number(parse, "a prefix length", 0, bits, &rule->prefix);
         if (status != REGLET_OK)
             return status;
@@ -127,8 +125,7 @@ static reglet_status parse_address(struct reglet__parse *parse, size_t end, bool
     return REGLET_OK;
 }
 
-static reglet_status parse_bracketed(struct reglet__parse *parse, bool mask_allowed,
-                                     struct reglet__network_rule *rule) {
+static reglet_status parse_bracketed(struct reglet__parse *parse, struct reglet__network_rule *rule) {
     char found[REGLET__FOUND_SIZE];
     size_t open = parse->at++, close = reglet__parse_find(parse, ']');
     if (close == parse->end)
@@ -137,7 +134,7 @@ static reglet_status parse_bracketed(struct reglet__parse *parse, bool mask_allo
     inner.end = close;
     size_t mask = reglet__parse_find(&inner, '/');
     rule->is_ipv6 = true;
-    reglet_status status = parse_address(&inner, mask, mask_allowed, rule);
+    reglet_status status = parse_address(&inner, mask, rule);
     if (status != REGLET_OK)
         return status;
     if (inner.at != close)
@@ -229,7 +226,7 @@ static reglet_status parse_plain_host(struct reglet__parse *parse, size_t end,
     size_t mask = reglet__parse_find(&host, '/');
     reglet_status status;
     if (ends_in_a_number(parse->text + parse->at, mask - parse->at)) {
-        status = parse_address(&host, mask, true, rule);
+        status = parse_address(&host, mask, rule);
     } else if (mask < end) {
         status = reglet__parse_refuse(
             parse, mask, "a mask follows an IP address only; a URL starts with http:// or https://");
@@ -237,18 +234,13 @@ static reglet_status parse_plain_host(struct reglet__parse *parse, size_t end,
         rule->host = REGLET__HOST_NAME;
         status = parse_name(&host, end, rule);
     }
-    char found[REGLET__FOUND_SIZE];
-    if (status == REGLET_OK && host.at != end)
-        status =
-            reglet__parse_refuse(parse, host.at, "after the prefix length comes ':' or the end, found %s",
-                                 reglet__parse_found(parse, host.at, found));
     parse->at = host.at;
     return status;
 }
 
 static reglet_status parse_host(struct reglet__parse *parse, struct reglet__network_rule *rule) {
     if (reglet__parse_peek(parse) == '[')
-        return parse_bracketed(parse, true, rule);
+        return parse_bracketed(parse, rule);
     size_t end = reglet__parse_find(parse, ':');
     if (end + 1 < parse->end && memchr(parse->text + end + 1, ':', parse->end - end - 1))
         return reglet__parse_refuse(
@@ -377,7 +369,7 @@ static reglet_status parse_url(struct reglet__parse *parse, struct reglet__netwo
                                     "a URL rule has no user and password; the host follows the //");
     reglet_status status;
     if (reglet__parse_peek(&authority) == '[')
-        status = parse_bracketed(&authority, false, rule);
+        status = parse_bracketed(&authority, rule);
     else
         status = parse_plain_host(&authority, reglet__parse_find(&authority, ':'), rule);
     if (status == REGLET_OK) {

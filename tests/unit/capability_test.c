@@ -199,7 +199,10 @@ static void kv__operations_are_read_write_and_both(void **state) {
     static const struct {
         const char *text;
         bool read, write;
-    } cases[] = {{"kv:read:a", true, false}, {"kv:write:a", false, true}, {"kv:read-write:a/**", true, true}};
+    } cases[] = {{"kv:read:a", true, false},
+                 {"kv:write:a", false, true},
+                 {"kv:read-write:a/**", true, true},
+                 {"kv:read:write:a", true, false}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct reglet__capability *capability = parse(cases[i].text);
         assert_int_equal(capability->rule.keys.read, cases[i].read);

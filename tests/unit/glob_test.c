@@ -329,10 +329,23 @@ static void steps__the_worst_pattern_stops_when_they_are_used_up(void **state) {
     assert_int_equal(steps, 0);
 }
 
-static void steps__none_left_matches_nothing(void **state) {
+/* A match that is given up half-way must not look like one of the part that was read. */
+static void steps__running_out_is_no_match(void **state) {
     (void)state;
-    size_t steps = 0;
-    assert_int_equal(match_in("?", "a", &steps), REGLET__GLOB_NONE);
+    static const char *const cases[][2] = {
+        {"[ab]", "aa"},  {"{a,aa}", "aaa"},     {"?", "a"},   {"*a", "aaaa"}, {"**/x", "a/b/x"},
+        {"**/x", "a/b"}, {"**/a/*/b", "a/a/b"}, {"*/b", "a"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        enum reglet__glob_match expected = match(cases[i][0], cases[i][1]);
+        size_t needed = steps_of(cases[i][0], cases[i][1], expected);
+        for (size_t budget = 0; budget <= needed; budget++) {
+            size_t steps = budget;
+            assert_int_equal(match_in(cases[i][0], cases[i][1], &steps), REGLET__GLOB_NONE);
+        }
+        size_t steps = needed + 1;
+        assert_int_equal(match_in(cases[i][0], cases[i][1], &steps), expected);
+    }
 }
 
 int main(void) {
@@ -353,7 +366,7 @@ int main(void) {
         cmocka_unit_test(steps__many_double_stars_against_a_long_path),
         cmocka_unit_test(steps__many_stars_against_a_long_name),
         cmocka_unit_test(steps__the_worst_pattern_stops_when_they_are_used_up),
-        cmocka_unit_test(steps__none_left_matches_nothing),
+        cmocka_unit_test(steps__running_out_is_no_match),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
