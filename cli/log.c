@@ -4,7 +4,6 @@
 #include "term.h"
 #include "util.h"
 
-#include <stdarg.h>
 #include <string.h>
 
 /* One write for a line, so that lines of several threads do not mix. Takes the text. */
@@ -16,14 +15,11 @@ static void write_line(char *taken) {
 }
 
 void complain(const char *command, const char *format, ...) {
-    char *message = NULL;
     va_list args;
     va_start(args, format);
-    int length = vasprintf(&message, format, args);
+    _cleanup_free_ char *text = format_text_va(format, args);
     va_end(args);
-    _cleanup_free_ char *text = length < 0 ? NULL : message;
-    write_line(format_text("reglet%s%s: %s", command ? " " : "", command ? command : "",
-                           text ? text : "out of memory"));
+    write_line(format_text("reglet%s%s: %s", command ? " " : "", command ? command : "", text));
 }
 
 void complain_status(const char *command, reglet_status status, const char *message) {

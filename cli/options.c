@@ -4,7 +4,6 @@
 #include "command.h"
 
 #include <getopt.h>
-#include <stdarg.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -58,15 +57,12 @@ static const struct option_spec {
 };
 
 int bad_usage(const struct command *command, const char *format, ...) {
-    char *message = NULL;
     va_list args;
     va_start(args, format);
-    int length = vasprintf(&message, format, args);
+    _cleanup_free_ char *text = format_text_va(format, args);
     va_end(args);
-    _cleanup_free_ char *text = length < 0 ? NULL : message;
     const char *name = command ? command->name : NULL;
-    complain(name, "%s; see 'reglet%s%s --help'", text ? text : "out of memory", name ? " " : "",
-             name ? name : "");
+    complain(name, "%s; see 'reglet%s%s --help'", text, name ? " " : "", name ? name : "");
     return EXIT_BAD_USAGE;
 }
 

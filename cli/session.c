@@ -14,21 +14,25 @@ enum { LOAD_TIMEOUT_MS = 5 * 60 * 1000 };
 
 static reglet_cancel_token *signalled; /* set once, before the handlers are installed */
 
+/* The first signal cancels; the second one does what it would do to any program. */
 static void cancel_on_signal(int number) {
-    (void)number;
+    static volatile sig_atomic_t signals;
+    if (signals++ > 0) {
+        signal(number, SIG_DFL);
+        raise(number);
+    }
     reglet_cancel_token_cancel(signalled);
 }
 
-/* SA_RESETHAND: a second signal ends the process as if there were no handler. */
 static void catch_signals(reglet_cancel_token *token) {
-    struct sigaction action = {.sa_handler = cancel_on_signal, .sa_flags = (int)SA_RESETHAND};
+    static const int numbers[] = {SIGINT, SIGTERM};
+    const struct sigaction action = {.sa_handler = cancel_on_signal};
     struct sigaction old;
     signalled = reglet_cancel_token_ref(token);
-    for (size_t i = 0; i < 2; i++) {
-        int number = i == 0 ? SIGINT : SIGTERM;
+    for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
         /* What starts a program in the background ignores Ctrl-C for it; that stays. */
-        if (sigaction(number, NULL, &old) == 0 && old.sa_handler != SIG_IGN)
-            sigaction(number, &action, NULL);
+        if (sigaction(numbers[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
+            sigaction(numbers[i], &action, NULL);
     }
 }
 

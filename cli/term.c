@@ -66,7 +66,7 @@ char *term_clean(const char *text, size_t size) {
     size_t clean_size = 0;
     FILE *out = open_memstream(&clean, &clean_size);
     if (!out)
-        return copy_text("", 0);
+        out_of_memory();
     for (size_t i = 0; i < size;) {
         unsigned c;
         size_t length = decode(text + i, size - i, &c);
@@ -78,10 +78,8 @@ char *term_clean(const char *text, size_t size) {
             fwrite(text + i, 1, length, out);
         i += length ? length : 1;
     }
-    if (fclose(out) != 0) {
-        free(clean);
-        return copy_text("", 0);
-    }
+    if (fclose(out) != 0)
+        out_of_memory();
     return clean;
 }
 

@@ -2,15 +2,17 @@
 #include "util.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <string.h>
 #include <unistd.h>
 
+void out_of_memory(void) {
+    fputs("reglet: out of memory\n", stderr);
+    exit(EXIT_FAILED);
+}
+
 static void *need(void *memory) {
-    if (!memory) {
-        fputs("reglet: out of memory\n", stderr);
-        exit(EXIT_FAILED);
-    }
+    if (!memory)
+        out_of_memory();
     return memory;
 }
 
@@ -29,13 +31,17 @@ char *copy_text(const char *text, size_t size) {
     return copy;
 }
 
-char *format_text(const char *format, ...) {
+char *format_text_va(const char *format, va_list args) {
     char *text = NULL;
+    return need(vasprintf(&text, format, args) < 0 ? NULL : text);
+}
+
+char *format_text(const char *format, ...) {
     va_list args;
     va_start(args, format);
-    int length = vasprintf(&text, format, args);
+    char *text = format_text_va(format, args);
     va_end(args);
-    return need(length < 0 ? NULL : text);
+    return text;
 }
 
 void string_list_add(struct string_list *list, char *taken) {

@@ -6,6 +6,7 @@
 #define CLI_UTIL_H
 
 #include <reglet.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,10 +36,12 @@ static inline void reglet_error_free_p(reglet_error **p) {
 #define _cleanup_file_      _cleanup_(fclose_p)
 #define _cleanup_error_     _cleanup_(reglet_error_free_p)
 
+_Noreturn void out_of_memory(void);
 void *allocate(size_t size);
 void *grow(void *array, size_t count, size_t item_size);
 char *copy_text(const char *text, size_t size);
 char *format_text(const char *format, ...) REGLET_PRINTF(1, 2);
+char *format_text_va(const char *format, va_list args) REGLET_PRINTF(1, 0);
 
 /* A growing list of strings that it owns. All zero is an empty one. */
 struct string_list {

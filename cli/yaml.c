@@ -3,40 +3,36 @@
 
 #include "util.h"
 
-#include <stdarg.h>
 #include <string.h>
 
-__attribute__((format(printf, 4, 0))) static bool fail_va(struct yaml_reader *reader, size_t line,
-                                                          size_t column, const char *format, va_list args) {
-    char *message = NULL;
-    if (vasprintf(&message, format, args) < 0)
-        message = NULL;
-    _cleanup_free_ char *text = message;
+/* Takes the text. The first failure is the one that is reported. */
+static bool fail(struct yaml_reader *reader, size_t line, size_t column, char *taken) {
+    _cleanup_free_ char *text = taken;
     if (!reader->message)
-        reader->message = format_text("%s:%zu:%zu: %s", reader->path, line, column, text ? text : "?");
+        reader->message = format_text("%s:%zu:%zu: %s", reader->path, line, column, text);
     return false;
 }
 
 bool yaml_fail_at(struct yaml_reader *reader, size_t line, size_t column, const char *format, ...) {
     va_list args;
     va_start(args, format);
-    fail_va(reader, line, column, format, args);
+    char *text = format_text_va(format, args);
     va_end(args);
-    return false;
+    return fail(reader, line, column, text);
 }
 
 bool yaml_fail(struct yaml_reader *reader, const yaml_node_t *node, const char *format, ...) {
     va_list args;
     va_start(args, format);
-    fail_va(reader, node->start_mark.line + 1, node->start_mark.column + 1, format, args);
+    char *text = format_text_va(format, args);
     va_end(args);
-    return false;
+    return fail(reader, node->start_mark.line + 1, node->start_mark.column + 1, text);
 }
 
 static bool fail_syntax(struct yaml_reader *reader, const yaml_parser_t *parser) {
     const char *problem = parser->problem ? parser->problem : "not readable as YAML";
     if (parser->error == YAML_MEMORY_ERROR)
-        problem = "out of memory";
+        out_of_memory();
     if (parser->error == YAML_READER_ERROR)
         return yaml_fail_at(reader, 1, 1, "%s at byte %zu", problem, parser->problem_offset);
     return yaml_fail_at(reader, parser->problem_mark.line + 1, parser->problem_mark.column + 1, "%s%s%s",
@@ -44,10 +40,8 @@ static bool fail_syntax(struct yaml_reader *reader, const yaml_parser_t *parser)
 }
 
 static void start_parser(yaml_parser_t *parser, const char *text, size_t size) {
-    if (!yaml_parser_initialize(parser)) {
-        fputs("reglet: out of memory\n", stderr);
-        exit(EXIT_FAILED);
-    }
+    if (!yaml_parser_initialize(parser))
+        out_of_memory();
     yaml_parser_set_encoding(parser, YAML_UTF8_ENCODING);
     yaml_parser_set_input_string(parser, (const unsigned char *)text, size);
 }

@@ -645,6 +645,23 @@ class Signals(CliTest):
             if process.stdin:
                 process.stdin.close()
 
+    def test_a_second_signal_ends_the_process_at_once(self):
+        process = self.start("observe", guest("loop_observe"), "--timeout", "60s")
+        process.send_signal(signal.SIGSTOP)  # so that both are pending before either is handled
+        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGTERM)
+        process.send_signal(signal.SIGCONT)
+        process.communicate(timeout=20)
+        self.assertIn(process.returncode, (-signal.SIGINT, -signal.SIGTERM))
+
+    def test_loading_is_cancelled_too(self):
+        if not os.path.exists(guest("go_big")):
+            self.skipTest("no Go")
+        process = self.start("describe", guest("go_big"))
+        process.send_signal(signal.SIGINT)
+        self.assertEqual(process.communicate(timeout=60), (b"", b"reglet describe: cancelled\n"))
+        self.assertEqual(process.returncode, 3)
+
     def test_a_background_job_keeps_ignoring_interrupts(self):
         process = self.start("observe", guest("loop_observe"), "--timeout", "1s",
                              preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN))
