@@ -195,13 +195,13 @@ uint32_t put_path(struct world *world, uint32_t address, const char *path) {
 }
 
 uint32_t result_u32(struct world *world) {
-    uint32_t value;
+    uint32_t value = 0;
     assert_true(reglet__guest_read(world->guest, AT_RESULT, &value, sizeof value));
     return value;
 }
 
 uint64_t result_u64(struct world *world, uint32_t address) {
-    uint64_t value;
+    uint64_t value = 0;
     assert_true(reglet__guest_read(world->guest, address, &value, sizeof value));
     return value;
 }
