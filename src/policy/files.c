@@ -273,8 +273,8 @@ static bool leads_on(const struct reglet__capability *capability, const struct r
 
 /* --- decisions --- */
 
-static struct reglet__decision deny(const char *reason) {
-    return (struct reglet__decision){.reason = reason};
+static struct reglet__decision deny_for_good(const char *reason) {
+    return (struct reglet__decision){.reason = reason, .for_good = true};
 }
 
 /* What no grant can change. */
@@ -309,10 +309,12 @@ static struct reglet__decision decide(const struct reglet__policy *policy, struc
     request->steps = &steps;
     const char *never = never_because(policy, request);
     if (never)
-        return deny(never);
+        return deny_for_good(never);
     struct reglet__decision decision = reglet__policy_decide(policy, REGLET__KIND_FS, covers, request);
-    if (!decision.allowed)
+    if (!decision.allowed) {
         decision.reason = denied_because(request, decision.reason);
+        decision.for_good = request->zone == ZONE_DEVICES;
+    }
     return decision;
 }
 
@@ -355,9 +357,9 @@ struct reglet__decision reglet__policy_fs_symlink(const struct reglet__policy *p
     struct request request = {
         .access = REGLET__FS_WRITE, .path = link, .second_path = target, .is_symlink = true};
     if (!is_real_path(target))
-        return deny("its target is not a real path");
+        return deny_for_good("its target is not a real path");
     if (is_protected(policy, target))
-        return deny("its target is the host's own");
+        return deny_for_good("its target is the host's own");
     struct reglet__decision decision = decide(policy, &request, covers_both_ends);
     if (!decision.allowed && reglet__policy_fs(policy, REGLET__FS_WRITE, link, true).allowed)
         decision.reason = "its target lies outside the grant that the link would be in";

@@ -73,6 +73,7 @@ struct reglet__decision {
     const char
         *rule; /* the capability that allowed it, as written; borrowed from the policy; NULL when denied */
     const char *reason; /* static: why it was denied, for people; NULL when allowed */
+    bool for_good;      /* denied, and no grant would change that: nobody should be told to write one */
 };
 
 /* The capabilities of one plugin: granted by name, shared by all plugins, declared by the plugin. */

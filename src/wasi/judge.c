@@ -44,7 +44,10 @@ static int deny(struct reglet__wasi *wasi, unsigned access, const char *path, co
 
 int reglet__wasi_obey(struct reglet__wasi *wasi, const struct reglet__decision *decision, unsigned access,
                       const char *path) {
-    return decision->allowed ? WASI_SUCCESS : deny(wasi, access, path, decision->reason);
+    if (decision->allowed)
+        return WASI_SUCCESS;
+    return decision->for_good ? reglet__wasi_refuse(wasi, access, path, decision->reason)
+                              : deny(wasi, access, path, decision->reason);
 }
 
 /* Whether the path is this process's own directory in /proc, or below it: through mem, it is our memory. */

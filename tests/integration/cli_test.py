@@ -528,10 +528,12 @@ class Configuration(CliTest):
         self.write(".reglet/other", "")
         run = ["run", "--config", config, "--grant", f"fs:write:{self.scratch}/**", guest("tool"), "write"]
         self.assert_code(0, self.reglet(*run, f"{self.scratch}/allowed", "x"))
-        for path in ["c.yaml", ".reglet/config.yaml", ".reglet/other", "xdg/reglet"]:
+        os.symlink("c.yaml", os.path.join(self.scratch, "link.yaml"))
+        for path in ["c.yaml", "link.yaml", ".reglet/config.yaml", ".reglet/other", "xdg/reglet"]:
             result = self.reglet(*run, os.path.join(self.scratch, path), "x")
             self.assert_code(1, result)
             self.assertIn("reglet: denied: tool: ", result.err)
+            self.assertNotIn("--grant", result.err)  # none would help
         with open(config, encoding="utf-8") as file:
             self.assertEqual(file.read(), "timeout: 5s\n")
 

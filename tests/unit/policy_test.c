@@ -428,6 +428,9 @@ static void fs__protected_paths_are_matched_by_nothing(void **state) {
     assert_fs(policy, R, "/home/me/.reglet2", ALLOW);
     assert_fs(policy, R, "/home/me/x", ALLOW);
     assert_reason(reglet__policy_fs(policy, REGLET__FS_READ, paths[1], false), "the host's own");
+    assert_true(reglet__policy_fs(policy, REGLET__FS_READ, paths[1], false).for_good);
+    assert_true(reglet__policy_fs(policy, REGLET__FS_READ, "/dev/mem", false).for_good);
+    assert_false(reglet__policy_fs(policy, REGLET__FS_WRITE, "/etc/hosts", false).for_good);
     reglet__policy_free(policy);
 }
 
