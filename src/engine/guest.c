@@ -11,6 +11,7 @@
 #include "util/cleanup.h"
 #include "util/fail.h"
 #include "util/limits.h"
+#include "util/tsan.h"
 
 _Static_assert(sizeof(union reglet__slot) == sizeof(wasmtime_val_raw_t), "a slot is the engine's raw value");
 
@@ -41,6 +42,8 @@ static bool find_memory(struct reglet__guest *guest) {
     if (item.kind == WASMTIME_EXTERN_MEMORY) {
         guest->memory = item.of.memory;
         guest->has_memory = true;
+        /* The kernel gave this range to the instance, perhaps after another thread's instance gave it back. */
+        reglet__tsan_acquire(wasmtime_memory_data(guest->context, &guest->memory));
     }
     wasmtime_extern_delete(&item);
     return guest->has_memory;
@@ -224,6 +227,8 @@ static wasmtime_error_t *look_at_interrupt(wasmtime_context_t *context, void *da
 void reglet__guest_free(struct reglet__guest *guest) {
     if (!guest)
         return;
+    if (guest->has_memory)
+        reglet__tsan_release(wasmtime_memory_data(guest->context, &guest->memory));
     if (guest->store)
         wasmtime_store_delete(guest->store);
     reglet__ticker_leave(guest->module->engine->ticker);

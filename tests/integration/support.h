@@ -46,7 +46,11 @@ reglet_result *observe_json(reglet_plugin *plugin, const char *config, int64_t t
 
 /* Fails with both names and the message when the status is another. Frees the error. */
 void expect_status(reglet_status found, reglet_status expected, reglet_error *error, const char *what);
-#define EXPECT(call, expected, error) expect_status((call), (expected), (error), #call)
+#define EXPECT(call, expected, error)                                                                        \
+    do {                                                                                                     \
+        reglet_status status_ = (call);                                                                      \
+        expect_status(status_, (expected), (error), #call);                                                  \
+    } while (0)
 
 /* Fails unless the result's plugin error has this code and its message holds `part`. Frees the result. */
 void expect_plugin_error(reglet_result *result, reglet_status code, const char *part);
