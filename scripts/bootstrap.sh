@@ -85,6 +85,7 @@ look_for_packages() {
     need clang have clang
     need libcmocka-dev pkg-config --exists cmocka
     need wabt have wat2wasm
+    need python3 have python3
     need python3 have python3 # tests of the command line
     if apt-cache show clang-format-14 >/dev/null 2>&1; then
         need clang-format-14 have clang-format-14
