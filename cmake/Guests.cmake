@@ -1,7 +1,7 @@
 # Guests: WebAssembly modules built from C, Go and WAT, none of them committed.
 #
 #   reglet_c_guest(<name> [COMMAND | PLUGIN] SOURCES <file>…)
-#       A reactor; COMMAND: a program with a main(); PLUGIN: one of ours, which is installed.
+#       A reactor; COMMAND: a program with a main(); PLUGIN: one that comes with reglet.
 #   reglet_go_guest(<name> <package dir>)
 #   reglet_wat_guest(<name> <file>.wat)
 #   reglet_wat_family(<name> <file>.wat.in [<VARIABLE> <value>]…)
