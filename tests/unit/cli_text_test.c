@@ -112,8 +112,9 @@ static void members__text_that_is_cut_off_ends(void **state) {
         struct json_text rest = {json, size}, name, value;
         for (int i = 0; i < 8 && json_next_member(&rest, &name, &value); i++) {
             size_t readable_size;
-            _cleanup_free_ char *readable = json_readable(value, &readable_size);
+            char *readable = json_readable(value, &readable_size);
             assert_true(readable_size <= value.size);
+            free(readable);
         }
     }
 }
