@@ -179,8 +179,8 @@ static reglet_status check_name(const struct reglet__parse *parse, size_t start,
     char found[REGLET__FOUND_SIZE];
     size_t label = start;
     for (size_t i = start; i <= end; i++) {
-        char c = i < end ? parse->text[i] : '.';
-        if (c == '.') {
+        char c = parse->text[i];
+        if (i == end || c == '.') {
             reglet_status status = check_label(parse, label, i);
             if (status != REGLET_OK)
                 return status;

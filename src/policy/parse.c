@@ -36,7 +36,9 @@ reglet_status reglet__parse_check_length(const struct reglet__parse *parse) {
 }
 
 char reglet__parse_peek(const struct reglet__parse *parse) {
-    return parse->at < parse->end ? parse->text[parse->at] : '\0';
+    if (parse->at == parse->end)
+        return '\0';
+    return parse->text[parse->at];
 }
 
 bool reglet__parse_take(struct reglet__parse *parse, const char *literal) {

@@ -33,7 +33,8 @@ void reglet__policy_free(struct reglet__policy *policy) {
 
 static reglet_status add(struct reglet__capability_list *lists, struct reglet__capability *capability) {
     struct reglet__capability_list *list = &lists[capability->kind];
-    struct reglet__capability **items = realloc(list->items, (list->count + 1) * sizeof *items);
+    size_t size = (list->count + 1) * sizeof *list->items; /* NOLINT(bugprone-sizeof-expression): pointers */
+    struct reglet__capability **items = realloc(list->items, size);
     if (!items) {
         reglet__capability_free(capability);
         return REGLET_ERR_NO_MEMORY;
