@@ -304,17 +304,18 @@ static const char *denied_because(const struct request *request, const char *rea
 
 static struct reglet__decision decide(const struct reglet__policy *policy, struct request *request,
                                       reglet__covers *covers) {
-    size_t steps = REGLET__MAX_MATCH_STEPS;
     request->zone = zone_of(request->path);
-    request->steps = &steps;
     const char *never = never_because(policy, request);
     if (never)
         return deny_for_good(never);
+    size_t steps = REGLET__MAX_MATCH_STEPS;
+    request->steps = &steps;
     struct reglet__decision decision = reglet__policy_decide(policy, REGLET__KIND_FS, covers, request);
     if (!decision.allowed) {
         decision.reason = denied_because(request, decision.reason);
         decision.for_good = request->zone == ZONE_DEVICES;
     }
+    request->steps = NULL;
     return decision;
 }
 
