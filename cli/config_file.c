@@ -129,7 +129,7 @@ static bool read_max_evidence(struct yaml_reader *reader, const yaml_node_t *key
     static const char what[] = "\"max_evidence_size_bytes\"";
     static const char form[] = "a number of bytes, or 0 (evidence is never shortened)";
     struct config_file *config = target;
-    int64_t bytes;
+    int64_t bytes = 0;
     if (!read_integer(reader, value, what, form, &bytes))
         return false;
     if (bytes < 0)

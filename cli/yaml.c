@@ -207,7 +207,7 @@ bool yaml_read_mapping(struct yaml_reader *reader, const yaml_node_t *node, cons
     for (const yaml_node_pair_t *pair = node->data.mapping.pairs.start; pair < node->data.mapping.pairs.top;
          pair++) {
         const yaml_node_t *key = yaml_node(reader, pair->key);
-        const char *name;
+        const char *name = NULL;
         size_t i = 0;
         if (!yaml_text(reader, key, "a key", &name))
             return false;
@@ -233,7 +233,7 @@ bool yaml_read_names(struct yaml_reader *reader, const yaml_node_t *node, const 
     const yaml_node_pair_t *first = node->data.mapping.pairs.start, *end = node->data.mapping.pairs.top;
     for (const yaml_node_pair_t *pair = first; pair < end; pair++) {
         const yaml_node_t *key = yaml_node(reader, pair->key);
-        const char *name;
+        const char *name = NULL;
         if (!yaml_text(reader, key, each.name, &name))
             return false;
         for (const yaml_node_pair_t *before = first; before < pair; before++) {

@@ -151,7 +151,7 @@ reglet_status reglet__visit_policy(const struct visit *visit, const struct regle
 /* --- Call ------------------------------------------------------------------------------------------------ */
 
 /* Checks the options of a call and makes its deadline; NULL options are the defaults. */
-reglet_status reglet__call_begin(const reglet_runtime *runtime, const reglet_call_options *options,
+reglet_status reglet__call_begin(const reglet_runtime *runtime, const reglet_call_options *given,
                                  struct reglet__interrupt *interrupt, const char **request_id,
                                  reglet_error **err);
 

@@ -14,8 +14,6 @@
 #include "util/options.h"
 #include "util/text.h"
 
-extern char **environ;
-
 const char *reglet_engine_version(void) {
     return reglet__engine_version();
 }
