@@ -211,7 +211,8 @@ static struct reglet__compilation *compilation_new(const struct reglet__sha256 *
     return take_ptr(compilation);
 }
 
-static void finish(struct reglet__compilation *compilation, struct reglet__module *module,
+/* Says how it ended, and answers whether anybody still waited for that: whoever did may be gone a moment later. */
+static bool finish(struct reglet__compilation *compilation, struct reglet__module *module,
                    reglet_status status, const reglet_error *error) {
     const uint64_t one = 1;
     pthread_mutex_lock(&compilation->lock);
@@ -221,7 +222,9 @@ static void finish(struct reglet__compilation *compilation, struct reglet__modul
     compilation->message = error ? strdup(reglet_error_message(error)) : NULL;
     ssize_t ignored = write(compilation->finished, &one, sizeof one);
     (void)ignored; /* the first write to an event counter cannot fail */
+    bool wanted = compilation->waiters > 0;
     pthread_mutex_unlock(&compilation->lock);
+    return wanted;
 }
 
 static void *compile(void *argument) {
@@ -235,10 +238,7 @@ static void *compile(void *argument) {
 
     /* What failed, or what everybody gave up, is not kept. */
     pthread_mutex_lock(&cache->lock);
-    finish(compilation, module, status, error);
-    pthread_mutex_lock(&compilation->lock);
-    bool keep = status == REGLET_OK && compilation->waiters > 0;
-    pthread_mutex_unlock(&compilation->lock);
+    bool keep = finish(compilation, module, status, error) && status == REGLET_OK;
     bool listed = !keep && remove_entry(cache, compilation);
     pthread_mutex_unlock(&cache->lock);
 

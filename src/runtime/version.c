@@ -63,6 +63,10 @@ void reglet__version_unref(struct version *version) {
     free(version);
 }
 
+static const char *describe_export(const struct version *version) {
+    return version->generation == 1 ? "describe" : "_manifest";
+}
+
 /* Runs one of the exports that tell about the plugin: without any grant. */
 static reglet_status ask(const struct visit *visit, const char *name, struct answer *answer,
                          reglet_error **err) {
@@ -77,13 +81,12 @@ reglet_status reglet__visit_description(const struct visit *visit, const reglet_
     if (*out)
         return REGLET_OK;
     struct answer answer = {0};
-    bool first = version->generation == 1;
-    reglet_status status = ask(visit, first ? "describe" : "_manifest", &answer, err);
+    reglet_status status = ask(visit, describe_export(version), &answer, err);
     if (status != REGLET_OK)
         return status;
     const reglet_description *fresh = NULL, *known = NULL;
-    status = first ? reglet__description_parse_v1(answer.bytes, answer.size, &fresh, err)
-                   : reglet__description_parse_v2(answer.bytes, answer.size, &fresh, err);
+    status = version->generation == 1 ? reglet__description_parse_v1(answer.bytes, answer.size, &fresh, err)
+                                      : reglet__description_parse_v2(answer.bytes, answer.size, &fresh, err);
     free(answer.bytes);
     if (status != REGLET_OK)
         return status;
@@ -196,8 +199,10 @@ static reglet_status make_policy(const struct visit *visit, struct reglet__polic
     bool shared = false;
     if (protect(policy, plugin->runtime) != REGLET_OK || add_grants(policy, plugin, &shared) != REGLET_OK)
         return reglet__fail_memory(err);
-    if (!shared)
-        return REGLET_OK; /* grants by name apply as they are: no need to know what was declared */
+    /* Grants by name apply as they are. What cannot say what it declares, a command, has declared nothing. */
+    const struct version *version = visit->version;
+    if (!shared || !reglet__module_export(version->module, describe_export(version)))
+        return REGLET_OK;
     const reglet_description *description = NULL;
     reglet_status status = reglet__visit_description(visit, &description, err);
     for (size_t i = 0; status == REGLET_OK && i < description->capability_count; i++)
