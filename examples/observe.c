@@ -1,4 +1,4 @@
-/* Observes /etc/hosts with the file plugin, under a grant for that file alone: observe PLUGIN.wasm */
+/* Observes /etc/hosts with the file plugin, under a grant for that file alone. */
 #include <reglet.h>
 #include <stdio.h>
 
@@ -7,23 +7,27 @@ int main(int argc, char **argv) {
     reglet_runtime_options options = REGLET_RUNTIME_OPTIONS_INIT;
     options.grants = &grant;
     options.grant_count = 1;
+
     reglet_runtime *runtime = NULL;
     reglet_plugin *plugin = NULL;
     reglet_config *config = NULL;
     reglet_result *result = NULL;
     reglet_error *error = NULL;
-    int ok = argc == 2 && reglet_runtime_new(&options, &runtime, &error) == REGLET_OK &&
-             reglet_runtime_load_plugin_file(runtime, "file", argv[1], NULL, &plugin, &error) == REGLET_OK &&
-             reglet_config_new(&config, &error) == REGLET_OK &&
-             reglet_config_set_string(config, "path", "/etc/hosts", &error) == REGLET_OK &&
-             reglet_plugin_observe(plugin, config, NULL, &result, &error) == REGLET_OK;
-    puts(ok          ? reglet_result_json(result, NULL)
-         : argc == 2 ? reglet_error_message(error)
-                     : "usage: observe PLUGIN.wasm");
+    if (reglet_runtime_new(&options, &runtime, &error) ||
+        reglet_runtime_load_plugin_file(runtime, "file", argc > 1 ? argv[1] : "file.wasm", NULL, &plugin,
+                                        &error) ||
+        reglet_config_new(&config, &error) ||
+        reglet_config_set_string(config, "path", "/etc/hosts", &error) ||
+        reglet_plugin_observe(plugin, config, NULL, &result, &error))
+        fprintf(stderr, "%s\n", reglet_error_message(error));
+    else
+        puts(reglet_result_json(result, NULL));
+
+    int failed = result == NULL;
     reglet_error_free(error);
     reglet_result_free(result);
     reglet_config_free(config);
     reglet_plugin_unref(plugin);
     reglet_runtime_free(runtime);
-    return ok ? 0 : 1;
+    return failed;
 }

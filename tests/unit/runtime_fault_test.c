@@ -1,0 +1,203 @@
+#define _GNU_SOURCE
+#include "tests/unit/test.h"
+
+#include <errno.h>
+#include <reglet.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "util/sys.h"
+
+/* --- Allocations of ours that fail ----------------------------------------------------------------------- */
+
+/* Counts down to the allocation that fails; below zero none does. The engine's own allocations are not wrapped. */
+static atomic_int allocations_left = -1;
+
+static bool this_one_fails(void) {
+    return atomic_load(&allocations_left) >= 0 && atomic_fetch_sub(&allocations_left, 1) == 0;
+}
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__real_realloc(void *memory, size_t size);
+char *__real_strdup(const char *text);
+char *__real_strndup(const char *text, size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_realloc(void *memory, size_t size);
+char *__wrap_strdup(const char *text);
+char *__wrap_strndup(const char *text, size_t size);
+
+void *__wrap_malloc(size_t size) {
+    return this_one_fails() ? NULL : __real_malloc(size);
+}
+void *__wrap_calloc(size_t count, size_t size) {
+    return this_one_fails() ? NULL : __real_calloc(count, size);
+}
+void *__wrap_realloc(void *memory, size_t size) {
+    return this_one_fails() ? NULL : __real_realloc(memory, size);
+}
+char *__wrap_strdup(const char *text) {
+    return this_one_fails() ? NULL : __real_strdup(text);
+}
+char *__wrap_strndup(const char *text, size_t size) {
+    return this_one_fails() ? NULL : __real_strndup(text, size);
+}
+
+static void ignore_event(void *user_data, const reglet_log_event *event) {
+    (void)user_data;
+    (void)event;
+}
+
+/* Everything from a runtime to evidence. Returns the first failure, or the code of the plugin error. */
+static reglet_status whole_way(reglet_error **error) {
+    const reglet_grant grant = {"file", "fs:read:/etc/hosts"};
+    const char *const shared[] = {"env:REGLET_*"};
+    reglet_runtime_options options = REGLET_RUNTIME_OPTIONS_INIT;
+    options.grants = &grant;
+    options.grant_count = 1;
+    options.shared_grants = shared;
+    options.shared_grant_count = 1;
+    options.log = ignore_event;
+    options.check_config = true;
+    reglet_runtime *runtime = NULL;
+    reglet_plugin *plugin = NULL;
+    reglet_config *config = NULL;
+    reglet_result *result = NULL;
+    reglet_status status = reglet_runtime_new(&options, &runtime, error);
+    if (status == REGLET_OK)
+        status = reglet_runtime_load_plugin_file(runtime, "file", REGLET_FILE_PLUGIN, NULL, &plugin, error);
+    if (status == REGLET_OK)
+        status = reglet_config_new(&config, error);
+    if (status == REGLET_OK)
+        status = reglet_config_set_string(config, "path", "/etc/shadow", error);
+    if (status == REGLET_OK)
+        status = reglet_plugin_observe(plugin, config, NULL, &result, error);
+    if (status == REGLET_OK)
+        status = reglet_result_error_code(result);
+    reglet_result_free(result);
+    reglet_config_free(config);
+    reglet_plugin_unref(plugin);
+    reglet_runtime_free(runtime);
+    return status;
+}
+
+static void whole_way__every_allocation_may_fail(void **state) {
+    (void)state;
+    int failed_at = 0;
+    for (bool one_failed = true; one_failed; failed_at++) {
+        reglet_error *error = NULL;
+        atomic_store(&allocations_left, failed_at);
+        reglet_status status = whole_way(&error);
+        one_failed = atomic_exchange(&allocations_left, -1) < 0;
+        /* Where only the text of an event is lost, the call goes on. */
+        if (status != REGLET_OK && (status != REGLET_ERR_NO_MEMORY || !one_failed))
+            fail_msg("allocation %d: %s (%s)", failed_at, reglet_status_name(status),
+                     reglet_error_message(error));
+        reglet_error_free(error);
+    }
+    assert_true(failed_at > 50);
+}
+
+/* --- System calls that fail ------------------------------------------------------------------------------ */
+
+static int openat2_errno, eventfd_errno, readlink_errno;
+
+int __real_reglet__sys_openat2(int dir, const char *path, const struct open_how *how);
+int __real_reglet__sys_eventfd(unsigned value, int flags);
+ssize_t __real_reglet__sys_readlinkat(int dir, const char *path, char *out, size_t size);
+int __wrap_reglet__sys_openat2(int dir, const char *path, const struct open_how *how);
+int __wrap_reglet__sys_eventfd(unsigned value, int flags);
+ssize_t __wrap_reglet__sys_readlinkat(int dir, const char *path, char *out, size_t size);
+
+int __wrap_reglet__sys_openat2(int dir, const char *path, const struct open_how *how) {
+    if (!openat2_errno)
+        return __real_reglet__sys_openat2(dir, path, how);
+    errno = openat2_errno;
+    return -1;
+}
+int __wrap_reglet__sys_eventfd(unsigned value, int flags) {
+    if (!eventfd_errno)
+        return __real_reglet__sys_eventfd(value, flags);
+    errno = eventfd_errno;
+    return -1;
+}
+ssize_t __wrap_reglet__sys_readlinkat(int dir, const char *path, char *out, size_t size) {
+    if (!readlink_errno)
+        return __real_reglet__sys_readlinkat(dir, path, out, size);
+    errno = readlink_errno;
+    return -1;
+}
+
+static void observe_hosts(char *json, size_t size) {
+    const reglet_grant grant = {"file", "fs:read:/etc/hosts"};
+    reglet_runtime_options options = REGLET_RUNTIME_OPTIONS_INIT;
+    options.grants = &grant;
+    options.grant_count = 1;
+    reglet_runtime *runtime = NULL;
+    reglet_plugin *plugin = NULL;
+    reglet_config *config = NULL;
+    reglet_result *result = NULL;
+    assert_int_equal(reglet_runtime_new(&options, &runtime, NULL), REGLET_OK);
+    assert_int_equal(
+        reglet_runtime_load_plugin_file(runtime, "file", REGLET_FILE_PLUGIN, NULL, &plugin, NULL), REGLET_OK);
+    assert_int_equal(reglet_config_new(&config, NULL), REGLET_OK);
+    assert_int_equal(reglet_config_set_string(config, "path", "/etc/hosts", NULL), REGLET_OK);
+    assert_int_equal(reglet_plugin_observe(plugin, config, NULL, &result, NULL), REGLET_OK);
+    snprintf(json, size, "%s", reglet_result_json(result, NULL));
+    reglet_result_free(result);
+    reglet_config_free(config);
+    reglet_plugin_unref(plugin);
+    reglet_runtime_free(runtime);
+}
+
+/* Without a way to ask the kernel what was opened, a granted file is refused: never fall back to path strings. */
+static void files__kernel_that_cannot_resolve_refuses(void **state) {
+    (void)state;
+    char json[4096];
+    observe_hosts(json, sizeof json);
+    assert_non_null(strstr(json, "\"status\":true"));
+    static const int errors[] = {ENOSYS, EPERM, EINVAL, EMFILE};
+    for (size_t i = 0; i < sizeof errors / sizeof *errors; i++) {
+        openat2_errno = errors[i];
+        observe_hosts(json, sizeof json);
+        openat2_errno = 0;
+        assert_non_null(strstr(json, "\"status\":false"));
+        assert_null(strstr(json, "\"size\""));
+    }
+    readlink_errno = ENOENT;
+    observe_hosts(json, sizeof json);
+    readlink_errno = 0;
+    assert_non_null(strstr(json, "\"status\":false"));
+    assert_null(strstr(json, "\"size\""));
+}
+
+static void load__no_descriptor_left_is_an_error(void **state) {
+    (void)state;
+    reglet_runtime_options options = REGLET_RUNTIME_OPTIONS_INIT;
+    options.cache_mode = REGLET_CACHE_NONE;
+    reglet_runtime *runtime = NULL;
+    reglet_plugin *plugin = NULL;
+    reglet_error *error = NULL;
+    assert_int_equal(reglet_runtime_new(&options, &runtime, NULL), REGLET_OK);
+    eventfd_errno = EMFILE;
+    assert_int_not_equal(
+        reglet_runtime_load_plugin_file(runtime, "file", REGLET_FILE_PLUGIN, NULL, &plugin, &error),
+        REGLET_OK);
+    eventfd_errno = 0;
+    assert_null(plugin);
+    assert_non_null(error);
+    reglet_error_free(error);
+    reglet_runtime_free(runtime);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(files__kernel_that_cannot_resolve_refuses),
+        cmocka_unit_test(load__no_descriptor_left_is_an_error),
+        cmocka_unit_test(whole_way__every_allocation_may_fail),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
