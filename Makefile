@@ -29,7 +29,7 @@ demo:
 
 check:
 	@scripts/bootstrap.sh check
-	@$(MAKE) --no-print-directory check-format check-check check-clang check-asan-ubsan
+	@$(MAKE) --no-print-directory check-format check-check check-clang check-asan-ubsan check-tsan
 	@printf '\ncheck: everything passed\n'
 
 check-format:

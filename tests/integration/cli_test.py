@@ -362,7 +362,7 @@ class Observe(CliTest):
                  ("unknown_import", "unknown_import"), ("wrong_signature", "signature")]
         for name, code in cases:
             with self.subTest(guest=name):
-                result = self.reglet("observe", guest(name), "--timeout", "1s")
+                result = self.reglet("observe", guest(name), "--timeout", "1s" if code == "timeout" else "60s")
                 self.assert_code(3, result)
                 self.assertIsNone(result.json()["evidence"])
                 self.assertEqual(result.json()["error"]["code"], code)
