@@ -19,12 +19,13 @@
 /* Fixed. */
 #define REGLET__MAX_RESULT_BYTES (INT64_C(64) << 20) /* one answer of a guest; an option can lower it */
 #define REGLET__MAX_CONFIG_BYTES ((size_t)16 << 20)  /* a config as JSON */
+#define REGLET__JSON_WORK_BYTES  ((size_t)384 << 20) /* for reading one JSON text: 0.9 KiB an object */
 #define REGLET__WASM_STACK_BYTES ((size_t)512 << 10) /* stack of guest code */
 #define REGLET__HOST_STACK_BYTES ((size_t)256 << 10) /* besides, for the host functions it calls */
 
 enum {
     REGLET__JSON_DEPTH = 100,        /* nesting of what a guest answers */
-    REGLET__JSON_VALUES = 1000000,   /* values in what a guest answers: 48 bytes of host memory each */
+    REGLET__JSON_VALUES = 1000000,   /* values in what a guest answers */
     REGLET__MAX_CAPABILITIES = 1000, /* declared by one plugin */
     REGLET__MAX_FIELDS = 1000,       /* in one schema */
     REGLET__MAX_SERVICES = 1000,     /* services, and operations of one service, in one manifest */
@@ -32,6 +33,7 @@ enum {
     REGLET__MAX_LOG_LINE = 16384,    /* bytes of one line on stdout or stderr; longer ones are split */
     REGLET__MAX_LOG_REQUEST = 65536, /* bytes of one log_message request */
     REGLET__MAX_OPEN_FILES = 256,    /* descriptors of one instance, with stdio and preopens */
+    REGLET__MAX_COOKIES = 1 << 20,   /* places in all open directories of one instance: 32 bytes each */
     REGLET__MAX_DENIALS = 1000,      /* refusals of one call that are reported; more are refused silently */
     REGLET__MAX_SUBSCRIPTIONS = 128, /* of one poll_oneoff */
     REGLET__MAX_IOVECS = 1024,       /* of one fd_read, fd_write, … */

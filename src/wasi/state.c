@@ -155,6 +155,7 @@ void reglet__wasi_fd_close(struct reglet__wasi_fd *fd) {
         close(fd->listing);
     if (fd->host >= 0 && !fd->borrowed)
         close(fd->host);
+    reglet__wasi_cookies_free(&fd->cookies);
     free(fd->preopen);
     *fd = (struct reglet__wasi_fd){.host = -1, .listing = -1};
 }

@@ -9,6 +9,7 @@
 
 #include "util/buf.h"
 #include "util/limits.h"
+#include "wasi/cookies.h"
 #include "wasi/functions.h"
 #include "wasi/preview1.h"
 #include "wasi/wasi.h"
@@ -37,7 +38,8 @@ struct reglet__wasi_fd {
     uint64_t inheriting; /* what may be done with what is opened through it */
     int stream;          /* LINES: 1 or 2 */
     int listing;         /* DIRECTORY: opened for reading by the first fd_readdir, or -1 */
-    char *preopen;       /* the guest's name for a preopen, or NULL */
+    struct reglet__wasi_cookies cookies; /* of `listing` */
+    char *preopen;                       /* the guest's name for a preopen, or NULL */
 };
 
 struct reglet__wasi {

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "tests/unit/wasi_fixture.h"
+#include "wasi/cookies.h"
 
 static char content[8192];
 
@@ -369,6 +370,112 @@ static void list__cookies_hold_with_the_smallest_buffers(void **state) {
     assert_int_equal(CALL(world, fd_readdir, fd, UINT32_MAX, 100, 0, AT_RESULT), WASI_EFAULT);
 }
 
+/* --- places in a directory: telldir() of wasi-libc is a long of 32 bits --- */
+
+enum { PLACES = 100, WHOLE_ENTRY = WASI_DIRENT_SIZE + 255 };
+
+struct place {
+    char name[16]; /* of the entry that follows */
+    uint64_t cookie;
+};
+
+/* Reads the one entry at a cookie: its name, and the cookie behind it. "" at the end. */
+static uint64_t entry_at(struct world *world, uint32_t fd, uint64_t cookie, char name[16]) {
+    uint32_t length = 0;
+    memset(name, 0, 16);
+    assert_int_equal(CALL(world, fd_readdir, fd, AT_BUFFER, WHOLE_ENTRY, cookie, AT_RESULT), 0);
+    if (result_u32(world) == 0)
+        return cookie;
+    memcpy(&length, world->guest->memory + AT_BUFFER + WASI_DIRENT_NAMLEN, sizeof length);
+    assert_in_range(length, 1, 15);
+    memcpy(name, world->guest->memory + AT_BUFFER + WASI_DIRENT_SIZE, length);
+    return result_u64(world, AT_BUFFER);
+}
+
+static uint32_t make_places(struct world *world, struct place places[PLACES + 2]) {
+    char name[32];
+    host_mkdir(world, "d");
+    for (int i = 0; i < PLACES; i++) {
+        snprintf(name, sizeof name, "d/%03d", i);
+        host_write(world, name, "");
+    }
+    world_grant(world, "fs:read:$/d/**");
+    uint32_t fd = open_ok(world, "$/d", 0, READ_RIGHTS, 0);
+    for (uint64_t i = 0, cookie = 0; i < PLACES + 2; i++) {
+        places[i].cookie = cookie;
+        cookie = entry_at(world, fd, cookie, places[i].name);
+    }
+    return fd;
+}
+
+static void cookies__fit_into_31_bits_and_lead_back(void **state) {
+    struct world *world = *state;
+    struct place places[PLACES + 2];
+    char name[16];
+    uint32_t fd = make_places(world, places);
+    for (size_t i = PLACES + 2; i-- > 0;) {
+        assert_in_range(places[i].cookie, 0, INT32_MAX);
+        entry_at(world, fd, places[i].cookie, name);
+        assert_string_equal(name, places[i].name);
+    }
+}
+
+static void cookies__stay_good_after_rewinding_and_when_entries_vanish(void **state) {
+    struct world *world = *state;
+    struct place places[PLACES + 2];
+    char name[32];
+    uint32_t fd = make_places(world, places);
+    for (size_t i = 0; i < PLACES + 2; i += 2) {
+        snprintf(name, sizeof name, "d/%s", places[i].name);
+        if (places[i].name[0] != '.')
+            unlink(host_path(world, name));
+    }
+    host_write(world, "d/new", "");
+    for (uint32_t step = 50; step < 4096; step += 333)
+        assert_int_equal(guest_list(world, fd, step, content, sizeof content), 0);
+    for (size_t i = 1; i < PLACES + 2; i += 2) {
+        entry_at(world, fd, places[i].cookie, name);
+        assert_true(strcmp(name, places[i].name) == 0 || strcmp(name, "new") == 0);
+    }
+}
+
+/* The attack: fill the host's memory by beginning anew, or with cookies that nobody gave. */
+static void cookies__of_one_place_are_one_and_invented_ones_are_refused(void **state) {
+    struct world *world = *state;
+    struct place places[PLACES + 2];
+    char name[16];
+    uint32_t fd = make_places(world, places);
+    for (int round = 0; round < 20; round++)
+        for (uint64_t i = 0, cookie = 0; i < PLACES + 2; i++) {
+            assert_int_equal(cookie, places[i].cookie);
+            cookie = entry_at(world, fd, cookie, name);
+        }
+    static const uint64_t invented[] = {PLACES + 3, INT32_MAX, UINT32_MAX, INT64_MAX, UINT64_MAX};
+    for (size_t i = 0; i < ARRAY_LEN(invented); i++)
+        assert_int_equal(CALL(world, fd_readdir, fd, AT_BUFFER, 100, invented[i], AT_RESULT), WASI_EINVAL);
+    assert_int_equal(CALL(world, fd_close, fd), 0);
+    fd = open_ok(world, "$/d", 0, READ_RIGHTS, 0);
+    assert_int_equal(CALL(world, fd_readdir, fd, AT_BUFFER, 100, 1, AT_RESULT), WASI_EINVAL);
+}
+
+static void cookies__are_limited(void **state) {
+    (void)state;
+    enum { LIMIT = 5000 };
+    struct reglet__wasi_cookies cookies = {.count = 0};
+    uint32_t cookie;
+    for (int64_t i = 1; i <= LIMIT; i++) {
+        assert_int_equal(reglet__wasi_cookies_give(&cookies, i << 32, LIMIT, &cookie), 0);
+        assert_int_equal(cookie, i);
+    }
+    assert_int_equal(reglet__wasi_cookies_give(&cookies, 1, LIMIT, &cookie), WASI_EOVERFLOW);
+    for (int64_t i = LIMIT; i > 0; i--) {
+        assert_int_equal(reglet__wasi_cookies_give(&cookies, i << 32, LIMIT, &cookie), 0);
+        assert_int_equal(cookie, i);
+        assert_int_equal(reglet__wasi_cookies_position(&cookies, cookie), i << 32);
+    }
+    reglet__wasi_cookies_free(&cookies);
+}
+
 static void list__does_not_tell_the_inode_of_the_parent(void **state) {
     struct world *world = *state;
     struct stat st;
@@ -422,6 +529,10 @@ int main(void) {
         test(list__shows_only_what_is_granted),
         test(list__hides_a_file_where_only_a_directory_would_lead_on),
         test(list__cookies_hold_with_the_smallest_buffers),
+        test(cookies__fit_into_31_bits_and_lead_back),
+        test(cookies__stay_good_after_rewinding_and_when_entries_vanish),
+        test(cookies__of_one_place_are_one_and_invented_ones_are_refused),
+        cmocka_unit_test(cookies__are_limited),
         test(list__does_not_tell_the_inode_of_the_parent),
         test(list__leaves_out_names_that_are_not_utf8),
         test(list__of_a_file_is_refused),
