@@ -29,7 +29,8 @@
  * plugin's call in flight and each file that a plugin has open, one for each cancel token that something
  * slept on.
  * - Memory. 4 GiB of address space, not memory, is reserved for each call in flight. Out of memory is an
- * error code here; the engine's compiler aborts the process instead.
+ * error code here; the engine's compiler aborts the process instead, and json-c, which reads what plugins answer,
+ * may still fail hard when the heap runs out while it works.
  * - Unloading. The shared library stays mapped once loaded: dlclose() does not unload it.
  * - It never prints, exits, aborts on your input, changes the environment, the locale or the working
  * directory. The engine aborts the process on a bug of its own.

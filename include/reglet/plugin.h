@@ -103,7 +103,8 @@ typedef struct reglet_field {
 /** The schema of a plugin's config. */
 typedef struct reglet_schema {
     size_t struct_size;
-    const char *raw; /**< the JSON Schema, byte for byte as the plugin gave it; also NUL-terminated */
+    /** The JSON Schema, NUL-terminated: byte for byte as the plugin gave it; one inside a manifest is printed again. */
+    const char *raw;
     size_t raw_size;
     const reglet_field *fields;
     size_t field_count;

@@ -1,10 +1,11 @@
 /*
  * json.h - JSON: one strict reader for what guests and operators give, one writer for what the library hands out.
  *
- * The reader takes RFC 8259 and nothing else (no NaN, comments, single quotes, raw control characters or trailing
- * text). It is liberal only where nothing can be lost: invalid UTF-8 and lone surrogate escapes become U+FFFD, and
- * of members with the same key the last one stays. Nesting and the number of values are limited while reading, so
- * a hostile text costs no more memory than an honest one of its size. Numbers keep their text.
+ * json-c reads; what it takes beyond RFC 8259 (NaN, raw control characters, single quotes, leading zeros, integers
+ * beyond 64 bits, keys that it would cut at a NUL) is refused before. It is liberal only where nothing can be lost:
+ * invalid UTF-8 and lone surrogate escapes become U+FFFD, and of members with the same key the last value stays.
+ * Nesting, the number of values and the memory that json-c will need are limited before it starts. Numbers keep
+ * their text, but for -0, which becomes 0.
  *
  * The writer's text is one line of ASCII-safe controls: what could steer a terminal (control characters,
  * bidirectional marks, line separators) is written as a \u escape, which loses nothing.
@@ -31,14 +32,12 @@ enum reglet__json_type {
 struct reglet__json {
     const char *key; /* of an object's member, else NULL */
     union {
-        const char *text;           /* string: decoded; number: as it was written, perhaps no NUL behind it */
+        const char *text;           /* string: decoded; number: as it was written */
         struct reglet__json *first; /* array, object: the first value in it, or NULL */
     };
     struct reglet__json *next; /* the next value of the same array or object, or NULL */
     uint32_t key_size;
-    uint32_t
-        size; /* string, number: bytes of `text`; array, object that was read: bytes from `at` to its end */
-    uint32_t at; /* where the value starts in the text that was read, after invalid UTF-8 was replaced */
+    uint32_t size; /* string, number: bytes of `text` */
     enum reglet__json_type type;
 };
 

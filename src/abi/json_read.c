@@ -1,339 +1,292 @@
+#include <inttypes.h>
+#include <json-c/json.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "abi/json.h"
 #include "util/limits.h"
 #include "util/text.h"
 
-/* Reads in place: strings are decoded over their own text, which never grows by it. */
-struct reader {
-    struct reglet__arena *arena;
-    char *start;
-    char *at;
-    char *end; /* holds a NUL */
-    unsigned depth;
-    unsigned values;
+/*
+ * json-c knows the grammar. This pass in front of it knows only tokens: it refuses what json-c takes, also when it
+ * is told to be strict, and counts what json-c will have to build.
+ */
+struct scan {
+    const char *start;
+    const char *at;
+    const char *end;
     struct reglet__json_fault *fault;
+    unsigned depth;
+    size_t values; /* also those that are containers */
+    size_t containers;
+    size_t members;
+    size_t longest; /* bytes of one string or number */
 };
 
-/* Notes the first fault. Always false, so that a reading function ends with it. */
-static bool wrong(struct reader *r, const char *what) {
-    if (!r->fault->what) {
-        r->fault->what = what;
-        r->fault->at = (size_t)(r->at - r->start);
-    }
+/* Notes the fault. Always false, so that a scanning function ends with it. */
+static bool wrong(const struct scan *s, const char *what, const char *at) {
+    *s->fault = (struct reglet__json_fault){what, (size_t)(at - s->start), (size_t)(s->end - s->start)};
     return false;
 }
 
-static void skip_space(struct reader *r) {
-    while (*r->at == ' ' || *r->at == '\n' || *r->at == '\t' || *r->at == '\r')
-        r->at++;
+static bool is_one_of(char c, const char *set) {
+    return c && strchr(set, c);
 }
 
-static bool skip(struct reader *r, char c) {
-    if (*r->at != c)
-        return false;
-    r->at++;
-    return true;
+static bool is_digit(char c) {
+    return c >= '0' && c <= '9';
 }
 
-/* Strings */
-
-static int hex_digit(char c) {
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    char lower = (char)(c | 0x20);
-    return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
+static void skip_space(struct scan *s) {
+    while (s->at < s->end && is_one_of(*s->at, " \t\r\n"))
+        s->at++;
 }
 
-/* Reads the four digits behind \u. The NUL at the end of the text is no digit, so this never passes it. */
-static bool read_hex4(struct reader *r, unsigned *value) {
-    *value = 0;
-    for (int i = 0; i < 4; i++, r->at++) {
-        int digit = hex_digit(*r->at);
-        if (digit < 0)
-            return wrong(r, "expected four hexadecimal digits behind \\u");
-        *value = *value << 4 | (unsigned)digit;
-    }
-    return true;
+static void note_length(struct scan *s, const char *start) {
+    size_t length = (size_t)(s->at - start);
+    s->longest = length > s->longest ? length : s->longest;
 }
 
-static char *put_utf8(char *out, unsigned c) {
-    if (c < 0x80) {
-        *out++ = (char)c;
-        return out;
-    }
-    if (c < 0x800) {
-        *out++ = (char)(0xC0 | c >> 6);
-    } else {
-        if (c < 0x10000) {
-            *out++ = (char)(0xE0 | c >> 12);
-        } else {
-            *out++ = (char)(0xF0 | c >> 18);
-            *out++ = (char)(0x80 | (c >> 12 & 0x3F));
+static bool count_value(struct scan *s, const char *at) {
+    return ++s->values <= REGLET__JSON_VALUES || wrong(s, "more values than the host takes", at);
+}
+
+/* json-c takes raw control characters in strings, and cuts keys at a NUL. */
+static bool scan_string(struct scan *s) {
+    const char *start = s->at++, *nul = NULL;
+    for (; s->at < s->end && *s->at != '"'; s->at++) {
+        if (*s->at == '\\') {
+            if (s->end - s->at >= 6 && memcmp(s->at, "\\u0000", 6) == 0)
+                nul = s->at;
+            if (++s->at == s->end)
+                return true; /* json-c will miss the end */
         }
-        *out++ = (char)(0x80 | (c >> 6 & 0x3F));
+        if ((unsigned char)*s->at < 0x20)
+            return wrong(s, "a raw control character in a string", s->at);
     }
-    *out++ = (char)(0x80 | (c & 0x3F));
-    return out;
+    if (s->at < s->end)
+        s->at++;
+    note_length(s, start);
+    skip_space(s);
+    if (s->at == s->end || *s->at != ':')
+        return count_value(s, start);
+    s->members++;
+    return !nul || wrong(s, "a NUL character in a key", nul);
 }
 
-/* What stands behind "\u": one code point, by one escape or by a pair of surrogates. Half a pair becomes U+FFFD. */
-static bool read_unicode_escape(struct reader *r, char **out) {
-    unsigned c, low;
-    if (!read_hex4(r, &c))
-        return false;
-    if (c >= 0xD800 && c <= 0xDBFF && r->at[0] == '\\' && r->at[1] == 'u') {
-        char *before = r->at;
-        r->at += 2;
-        if (!read_hex4(r, &low))
-            return false;
-        if (low >= 0xDC00 && low <= 0xDFFF)
-            c = 0x10000 + ((c - 0xD800) << 10 | (low - 0xDC00));
-        else
-            r->at = before;
-    }
-    *out = put_utf8(*out, c >= 0xD800 && c <= 0xDFFF ? 0xFFFD : c);
-    return true;
-}
-
-static bool read_escape(struct reader *r, char **out) {
-    static const char letters[] = "\"\\/bfnrt", meanings[] = "\"\\/\b\f\n\r\t";
-    if (skip(r, 'u'))
-        return read_unicode_escape(r, out);
-    const char *found = *r->at ? strchr(letters, *r->at) : NULL;
-    if (!found)
-        return wrong(r, "expected an escape: one of \\\" \\\\ \\/ \\b \\f \\n \\r \\t \\u");
-    *(*out)++ = meanings[found - letters];
-    r->at++;
-    return true;
-}
-
-/* Moves a run of characters that stand for themselves. */
-static void read_plain(struct reader *r, char **out) {
-    char *from = r->at;
-    while ((unsigned char)*r->at >= 0x20 && *r->at != '"' && *r->at != '\\')
-        r->at++;
-    size_t size = (size_t)(r->at - from);
-    if (*out != from)
-        memmove(*out, from, size);
-    *out += size;
-}
-
-static bool read_string(struct reader *r, const char **text, uint32_t *size, const char *expected) {
-    if (!skip(r, '"'))
-        return wrong(r, expected);
-    char *start = r->at, *out = start;
-    for (;;) {
-        read_plain(r, &out);
-        if (*r->at == '"')
-            break;
-        if (*r->at != '\\')
-            return wrong(r, r->at == r->end ? "a string that does not end"
-                                            : "a raw control character in a string");
-        r->at++;
-        if (!read_escape(r, &out))
-            return false;
-    }
-    r->at++;
-    *out = '\0'; /* at the latest over the closing quote */
-    *text = start;
-    *size = (uint32_t)(out - start);
-    return true;
-}
-
-/* Numbers */
-
-static size_t skip_digits(struct reader *r) {
-    const char *start = r->at;
-    while (*r->at >= '0' && *r->at <= '9')
-        r->at++;
-    return (size_t)(r->at - start);
-}
-
-/* Consumers hold integers in 64 bits: one that does not fit would silently become another number there. */
+/* json-c holds integers in 64 bits: one that does not fit would silently become another one. */
 static bool integer_fits(const char *digits, size_t count, bool negative) {
     const char *most = negative ? "9223372036854775808" : "18446744073709551615";
     size_t most_count = strlen(most);
     return count < most_count || (count == most_count && memcmp(digits, most, count) <= 0);
 }
 
-static bool read_number(struct reader *r, struct reglet__json *value) {
-    char *start = r->at;
-    bool negative = skip(r, '-'), whole = true;
-    const char *digits = r->at;
-    size_t count = skip_digits(r);
+/* json-c takes 00, -01, 1. and -Infinity, and a NUL for the end of the text. */
+static bool scan_number(const struct scan *s, const char *start) {
+    bool negative = *start == '-';
+    const char *digits = start + negative, *rest = digits;
+    while (rest < s->at && is_digit(*rest))
+        rest++;
+    size_t count = (size_t)(rest - digits);
     if (count == 0)
-        return wrong(r, "expected a digit");
-    if (count > 1 && digits[0] == '0')
-        return wrong(r, "a number with a leading zero");
-    if (skip(r, '.')) {
-        whole = false;
-        if (skip_digits(r) == 0)
-            return wrong(r, "expected a digit behind the decimal point");
-    }
-    if (*r->at == 'e' || *r->at == 'E') {
-        whole = false;
-        r->at++;
-        if (*r->at == '+' || *r->at == '-')
-            r->at++;
-        if (skip_digits(r) == 0)
-            return wrong(r, "expected a digit in the exponent");
-    }
-    value->type = REGLET__JSON_NUMBER;
-    value->text = start;
-    value->size = (uint32_t)(r->at - start);
-    if (whole && !integer_fits(digits, count, negative)) {
-        r->at = start;
-        return wrong(r, "an integer that does not fit into 64 bits");
+        return wrong(s, "expected a digit", digits);
+    if (count > 1 && *digits == '0')
+        return wrong(s, "a number with a leading zero", start);
+    if (rest == s->at)
+        return integer_fits(digits, count, negative) ||
+               wrong(s, "an integer that does not fit into 64 bits", start);
+    if (*rest == '.' && (rest + 1 == s->at || !is_digit(rest[1])))
+        return wrong(s, "expected a digit behind the decimal point", rest + 1);
+    for (; rest < s->at; rest++)
+        if (!is_digit(*rest) && !is_one_of(*rest, "+-.eE"))
+            return wrong(s, "expected a digit", rest);
+    return true;
+}
+
+/* Whatever is no string and no punctuation. json-c takes NaN, Infinity, and keys in single quotes. */
+static bool scan_word(struct scan *s) {
+    const char *start = s->at;
+    while (s->at < s->end && !is_one_of(*s->at, " \t\r\n{}[]:,\""))
+        s->at++;
+    size_t size = (size_t)(s->at - start);
+    note_length(s, start);
+    if (!count_value(s, start))
+        return false;
+    if (*start == '-' || is_digit(*start))
+        return scan_number(s, start);
+    return reglet__json_text_is(start, size, "true") || reglet__json_text_is(start, size, "false") ||
+           reglet__json_text_is(start, size, "null") || wrong(s, "expected a value", start);
+}
+
+static bool scan_open(struct scan *s) {
+    if (++s->depth > REGLET__JSON_DEPTH)
+        return wrong(s, "nested deeper than the host takes", s->at);
+    s->containers++;
+    return count_value(s, s->at++);
+}
+
+static bool scan(struct scan *s) {
+    for (skip_space(s); s->at < s->end; skip_space(s)) {
+        bool good = true;
+        switch (*s->at) {
+        case '{':
+        case '[': good = scan_open(s); break;
+        case '}':
+        case ']': s->depth -= s->depth > 0; /* fallthrough */
+        case ':':
+        case ',': s->at++; break;
+        case '"': good = scan_string(s); break;
+        default: good = scan_word(s);
+        }
+        if (!good)
+            return false;
     }
     return true;
 }
 
-/* Arrays and objects */
-
-/* By key, and members with the same key in the order in which they were written. */
-static int compare_members(const void *a, const void *b) {
-    const struct reglet__json *left = *(struct reglet__json *const *)a,
-                              *right = *(struct reglet__json *const *)b;
-    if (left->key_size != right->key_size)
-        return left->key_size < right->key_size ? -1 : 1;
-    int order = memcmp(left->key, right->key, left->key_size);
-    return order ? order : (left->at > right->at) - (left->at < right->at);
+/* What json-c 0.16 allocates at most for all that was counted, with malloc's own share, rounded up. */
+static size_t memory_for(const struct scan *s) {
+    enum {
+        PARSER = 16 << 10, /* with its stack of levels, and a locale */
+        VALUE = 136,       /* one that holds its text, and its place in an array that is just growing */
+        MEMBER = 224,      /* its key, and its place in a hash table that is just growing */
+        CONTAINER = 864    /* an object without members has a table of 16 */
+    };
+    size_t text = (size_t)(s->end - s->start) + 3 * s->longest; /* a token is gathered in a growing buffer */
+    return PARSER + VALUE * s->values + MEMBER * s->members + CONTAINER * s->containers + text;
 }
 
-/* Of members with the same key the last one stays. Sorted, not hashed: a guest chooses the keys. */
-static bool drop_duplicates(struct reader *r, struct reglet__json *object, size_t count) {
-    if (count < 2)
+/*
+ * json-c answers a failed allocation with a crash or with another document. So what it will need is asked for in one
+ * piece before it starts. Volatile, because compilers leave out a block that nobody uses.
+ */
+static bool memory_is_there(size_t size) {
+    void *volatile block = malloc(size);
+    bool there = block != NULL;
+    free(block);
+    return there;
+}
+
+/* From json-c's tree into ours */
+
+static bool copy_value(struct reglet__arena *arena, struct json_object *from, struct reglet__json *to);
+
+static bool copy_text(struct reglet__arena *arena, const char *text, size_t size, struct reglet__json *to) {
+    to->text = reglet__arena_copy(arena, text, size);
+    to->size = (uint32_t)size;
+    return to->text;
+}
+
+static bool copy_integer(struct reglet__arena *arena, struct json_object *from, struct reglet__json *to) {
+    char digits[24];
+    int64_t number = json_object_get_int64(from);
+    int length = number < 0 ? snprintf(digits, sizeof digits, "%" PRId64, number)
+                            : snprintf(digits, sizeof digits, "%" PRIu64, json_object_get_uint64(from));
+    return copy_text(arena, digits, (size_t)length, to);
+}
+
+static bool copy_array(struct reglet__arena *arena, struct json_object *from, struct reglet__json *to) {
+    struct reglet__json **link = &to->first;
+    for (size_t i = 0, count = json_object_array_length(from); i < count; i++, link = &(*link)->next) {
+        *link = reglet__arena_alloc(arena, sizeof **link);
+        if (!*link || !copy_value(arena, json_object_array_get_idx(from, i), *link))
+            return false;
+    }
+    return true;
+}
+
+static bool copy_object(struct reglet__arena *arena, struct json_object *from, struct reglet__json *to) {
+    struct reglet__json **link = &to->first;
+    json_object_object_foreach(from, key, value) {
+        struct reglet__json *member = *link = reglet__arena_alloc(arena, sizeof *member);
+        if (!member)
+            return false;
+        member->key_size = (uint32_t)strlen(key);
+        member->key = reglet__arena_copy(arena, key, member->key_size);
+        if (!member->key || !copy_value(arena, value, member))
+            return false;
+        link = &member->next;
+    }
+    return true;
+}
+
+static bool copy_value(struct reglet__arena *arena, struct json_object *from, struct reglet__json *to) {
+    switch (json_object_get_type(from)) {
+    case json_type_null: to->type = REGLET__JSON_NULL; return true;
+    case json_type_boolean:
+        to->type = json_object_get_boolean(from) ? REGLET__JSON_TRUE : REGLET__JSON_FALSE;
         return true;
-    struct reglet__json **sorted = reglet__arena_alloc(r->arena, count * sizeof(struct reglet__json *));
-    if (!sorted)
-        return false;
-    size_t i = 0;
-    for (struct reglet__json *member = object->first; member; member = member->next)
-        sorted[i++] = member;
-    qsort(sorted, count, sizeof(struct reglet__json *), compare_members);
-    for (i = 0; i + 1 < count; i++)
-        if (sorted[i]->key_size == sorted[i + 1]->key_size &&
-            memcmp(sorted[i]->key, sorted[i + 1]->key, sorted[i]->key_size) == 0)
-            sorted[i]->key = NULL; /* marks it */
-    for (struct reglet__json **link = &object->first; *link;) {
-        if ((*link)->key)
-            link = &(*link)->next;
-        else
-            *link = (*link)->next;
+    case json_type_int: to->type = REGLET__JSON_NUMBER; return copy_integer(arena, from, to);
+    case json_type_double: { /* the parser keeps its text where the serializer looks for it */
+        const char *text = json_object_get_userdata(from);
+        to->type = REGLET__JSON_NUMBER;
+        return text && copy_text(arena, text, strlen(text), to);
     }
-    return true;
-}
-
-static bool read_value(struct reader *r, struct reglet__json *value);
-
-static struct reglet__json *new_value(struct reader *r) {
-    if (++r->values > REGLET__JSON_VALUES) {
-        wrong(r, "more values than the host takes");
-        return NULL;
+    case json_type_string:
+        to->type = REGLET__JSON_STRING;
+        return copy_text(arena, json_object_get_string(from), (size_t)json_object_get_string_len(from), to);
+    case json_type_array: to->type = REGLET__JSON_ARRAY; return copy_array(arena, from, to);
+    case json_type_object: to->type = REGLET__JSON_OBJECT; return copy_object(arena, from, to);
     }
-    return reglet__arena_alloc(r->arena, sizeof(struct reglet__json));
+    return false;
 }
 
-static bool read_member(struct reader *r, struct reglet__json *member) {
-    skip_space(r);
-    if (!read_string(r, &member->key, &member->key_size, "expected a key in double quotes"))
-        return false;
-    skip_space(r);
-    return skip(r, ':') ? read_value(r, member) : wrong(r, "expected ':'");
-}
+/* Reading */
 
-static bool read_container(struct reader *r, struct reglet__json *value, bool object) {
-    const char *start = r->at++, close = object ? '}' : ']';
-    struct reglet__json **link = &value->first;
-    size_t count = 0;
-    if (++r->depth > REGLET__JSON_DEPTH)
-        return wrong(r, "nested deeper than the host takes");
-    skip_space(r);
-    if (*r->at != close) {
-        do {
-            struct reglet__json *item = new_value(r);
-            if (!item || !(object ? read_member(r, item) : read_value(r, item)))
-                return false;
-            *link = item;
-            link = &item->next;
-            count++;
-            skip_space(r);
-        } while (skip(r, ','));
+REGLET_DEFINE_CLEANUP(struct json_object *, json_object_put);
+REGLET_DEFINE_CLEANUP(struct json_tokener *, json_tokener_free);
+
+static reglet_status parse(struct reglet__arena *arena, const struct scan *s, struct reglet__json *out) {
+    _cleanup_(json_tokener_free_p)
+    struct json_tokener *parser = json_tokener_new_ex(REGLET__JSON_DEPTH + 1);
+    if (!parser)
+        return REGLET_ERR_NO_MEMORY;
+    json_tokener_set_flags(parser, JSON_TOKENER_STRICT);
+    size_t size = (size_t)(s->end - s->start), at = size;
+    _cleanup_(json_object_put_p)
+    struct json_object *root = json_tokener_parse_ex(parser, s->start, (int)size);
+    if (json_tokener_get_error(parser) == json_tokener_continue)
+        root = json_tokener_parse_ex(parser, "", 1); /* the NUL says that nothing more follows */
+    else
+        at = json_tokener_get_parse_end(parser);
+    if (json_tokener_get_error(parser) != json_tokener_success) {
+        wrong(s, json_tokener_error_desc(json_tokener_get_error(parser)), s->start + at);
+        return REGLET_ERR_BAD_OUTPUT;
     }
-    if (!skip(r, close))
-        return wrong(r, object ? "expected ',' or '}'" : "expected ',' or ']'");
-    r->depth--;
-    value->type = object ? REGLET__JSON_OBJECT : REGLET__JSON_ARRAY;
-    value->size = (uint32_t)(r->at - start);
-    return !object || drop_duplicates(r, value, count);
+    return copy_value(arena, root, out) ? REGLET_OK : REGLET_ERR_NO_MEMORY;
 }
 
-static bool read_literal(struct reader *r, struct reglet__json *value, const char *word,
-                         enum reglet__json_type type) {
-    size_t length = strlen(word);
-    if (strncmp(r->at, word, length) != 0) /* stops at the NUL that ends the text */
-        return wrong(r, "expected a value");
-    r->at += length;
-    value->type = type;
-    return true;
-}
-
-static bool read_value(struct reader *r, struct reglet__json *value) {
-    skip_space(r);
-    value->at = (uint32_t)(r->at - r->start);
-    switch (*r->at) {
-    case '{': return read_container(r, value, true);
-    case '[': return read_container(r, value, false);
-    case 't': return read_literal(r, value, "true", REGLET__JSON_TRUE);
-    case 'f': return read_literal(r, value, "false", REGLET__JSON_FALSE);
-    case 'n': return read_literal(r, value, "null", REGLET__JSON_NULL);
-    case '"':
-        value->type = REGLET__JSON_STRING;
-        return read_string(r, &value->text, &value->size, "expected a value");
-    default:
-        if (*r->at == '-' || (*r->at >= '0' && *r->at <= '9'))
-            return read_number(r, value);
-        return wrong(r, "expected a value");
+static reglet_status read_utf8(struct reglet__arena *arena, const char *text, size_t size,
+                               struct reglet__json **out, struct reglet__json_fault *fault) {
+    struct scan s = {.start = text, .at = text, .end = text + size, .fault = fault};
+    if (size > REGLET__MAX_RESULT_BYTES) {
+        wrong(&s, "larger than the host takes", text + REGLET__MAX_RESULT_BYTES);
+        return REGLET_ERR_BAD_OUTPUT;
     }
-}
-
-/* Our own copy of the text, in valid UTF-8. */
-static char *copy_text(struct reglet__arena *arena, const char *bytes, size_t *size) {
-    if (reglet__utf8_valid(bytes, *size))
-        return reglet__arena_copy(arena, bytes, *size);
-    _cleanup_free_ char *repaired = malloc(reglet__utf8_repair_size(*size));
-    if (!repaired)
-        return NULL;
-    *size = reglet__utf8_repair(bytes, *size, repaired);
-    return reglet__arena_copy(arena, repaired, *size);
-}
-
-static reglet_status too_large(struct reglet__json_fault *fault, size_t size) {
-    *fault =
-        (struct reglet__json_fault){"larger than the host takes", (size_t)REGLET__MAX_RESULT_BYTES, size};
-    return REGLET_ERR_BAD_OUTPUT;
+    if (!scan(&s))
+        return REGLET_ERR_BAD_OUTPUT;
+    size_t needed = memory_for(&s);
+    if (needed > REGLET__JSON_WORK_BYTES) {
+        wrong(&s, "more objects and values than the host takes", s.end);
+        return REGLET_ERR_BAD_OUTPUT;
+    }
+    struct reglet__json *root = reglet__arena_alloc(arena, sizeof *root);
+    if (!root || !memory_is_there(needed))
+        return REGLET_ERR_NO_MEMORY;
+    reglet_status status = parse(arena, &s, root);
+    if (status == REGLET_OK)
+        *out = root;
+    return status;
 }
 
 reglet_status reglet__json_read(struct reglet__arena *arena, const char *bytes, size_t size,
                                 struct reglet__json **out, struct reglet__json_fault *fault) {
     *fault = (struct reglet__json_fault){0};
-    if (size > REGLET__MAX_RESULT_BYTES)
-        return too_large(fault, size);
-    char *text = copy_text(arena, bytes, &size);
-    if (!text)
+    if (size > REGLET__MAX_RESULT_BYTES || reglet__utf8_valid(bytes, size))
+        return read_utf8(arena, bytes, size, out, fault);
+    _cleanup_free_ char *repaired = malloc(reglet__utf8_repair_size(size));
+    if (!repaired)
         return REGLET_ERR_NO_MEMORY;
-    if (size > REGLET__MAX_RESULT_BYTES)
-        return too_large(fault, size);
-    fault->size = size;
-    struct reader r = {.arena = arena, .start = text, .at = text, .end = text + size, .fault = fault};
-    struct reglet__json *root = new_value(&r);
-    bool good = root && read_value(&r, root);
-    skip_space(&r);
-    if (good && r.at != r.end)
-        good = wrong(&r, "something behind the value");
-    if (!good)
-        return fault->what ? REGLET_ERR_BAD_OUTPUT : REGLET_ERR_NO_MEMORY;
-    *out = root;
-    return REGLET_OK;
+    size = reglet__utf8_repair(bytes, size, repaired);
+    return read_utf8(arena, repaired, size, out, fault);
 }

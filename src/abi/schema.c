@@ -7,7 +7,6 @@
 #include "abi/answer.h"
 #include "util/fail.h"
 #include "util/limits.h"
-#include "util/text.h"
 
 const reglet_schema *reglet__schema_ref(const reglet_schema *schema) {
     if (schema)
@@ -262,9 +261,6 @@ reglet_status reglet__schema_from_manifest(const char *bytes, size_t size, const
         return REGLET_OK;
     }
     answer.subject = "config_schema";
-    /* Offsets are those of the plugin's own bytes only where no invalid UTF-8 had to be replaced. */
-    if (reglet__utf8_valid(bytes, size))
-        return make(&answer, &scratch, schema, bytes + schema->at, schema->size, out);
     size_t printed_size = 0;
     char *printed = reglet__json_print(&scratch, schema, &printed_size);
     return printed ? make(&answer, &scratch, schema, printed, printed_size, out) : reglet__fail_memory(err);
