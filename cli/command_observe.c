@@ -95,8 +95,7 @@ static void add_error(struct table *table, const reglet_evidence_error *error) {
 
 static void print_evidence(const reglet_evidence *evidence) {
     struct table table = {.columns = 2};
-    struct json_text data = {0};
-    size_t raw_size = 0;
+    size_t raw_size = 0, data_size = 0;
     const char *raw = reglet_evidence_raw(evidence, &raw_size);
     table_add_row(&table, "status", reglet_evidence_status(evidence) ? "true" : "false");
     add_error(&table, reglet_evidence_get_error(evidence));
@@ -104,10 +103,10 @@ static void print_evidence(const reglet_evidence *evidence) {
     table_add_row(&table, "timestamp", reglet_evidence_timestamp(evidence));
     if (reglet_evidence_truncated(evidence))
         table_add_row(&table, "shortened", "yes: the evidence was larger than its limit");
-    data.text = reglet_evidence_data_json(evidence, &data.size);
-    if (data.text) {
+    const char *data = reglet_evidence_data_json(evidence, &data_size);
+    if (data) {
         table_add_row(&table, "data", "");
-        table_add_members(&table, data);
+        table_add_members(&table, data, data_size);
     }
     if (raw)
         table_add_lines(&table, "raw", raw, raw_size);

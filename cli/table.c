@@ -2,11 +2,13 @@
 
 #include "term.h"
 
+#include <json-c/json.h>
 #include <string.h>
 
 enum {
     CELL_BYTES = 400, /* more of one value is not read by people; --format json has it all */
-    TEXT_LINES = 100
+    TEXT_LINES = 100,
+    JSON_DEPTH = 128 /* the library lets no more than 100 pass */
 };
 
 void table_add(struct table *table, const char *text, size_t size) {
@@ -34,18 +36,31 @@ void table_add_row(struct table *table, const char *name, const char *value) {
     table_add_text(table, value);
 }
 
-void table_add_members(struct table *table, struct json_text object) {
-    struct json_text name, value;
-    while (json_next_member(&object, &name, &value)) {
-        size_t name_size, value_size;
-        _cleanup_free_ char *readable_name = json_readable(name, &name_size);
-        _cleanup_free_ char *readable_value = json_readable(value, &value_size);
-        _cleanup_free_ char *indented = allocate(name_size + 2);
-        memset(indented, ' ', 2);
-        memcpy(indented + 2, readable_name, name_size); /* a name may hold NUL bytes */
-        table_add(table, indented, name_size + 2);
-        table_add(table, readable_value, value_size);
+static void add_member(struct table *table, const char *name, struct json_object *value) {
+    _cleanup_free_ char *indented = format_text("  %s", name);
+    table_add_text(table, indented);
+    if (json_object_is_type(value, json_type_string)) {
+        table_add(table, json_object_get_string(value), (size_t)json_object_get_string_len(value));
+        return;
     }
+    size_t size;
+    const char *text = json_object_to_json_string_length(
+        value, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &size);
+    if (!text)
+        out_of_memory();
+    table_add(table, text, size);
+}
+
+void table_add_members(struct table *table, const char *json, size_t size) {
+    struct json_tokener *parser = json_tokener_new_ex(JSON_DEPTH);
+    struct json_object *object = parser ? json_tokener_parse_ex(parser, json, (int)size) : NULL;
+    if (!object)
+        out_of_memory(); /* the library has printed this text: nothing is wrong with it */
+    json_object_object_foreach(object, name, value) {
+        add_member(table, name, value);
+    }
+    json_object_put(object);
+    json_tokener_free(parser);
 }
 
 void table_add_lines(struct table *table, const char *name, const char *text, size_t size) {

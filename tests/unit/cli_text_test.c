@@ -1,7 +1,6 @@
 #define _GNU_SOURCE
 #include "tests/unit/test.h"
 
-#include "cli/json_members.h"
 #include "cli/log.h"
 #include "cli/table.h"
 #include "cli/term.h"
@@ -58,67 +57,6 @@ static void json_string__is_quoted_and_escaped(void **state) {
     assert_string_equal(json, "\"a\\\"b\\\\c\\u000a\\u001b\\u202e\\udb40\\udc41\"");
 }
 
-/* ---- json_members ---- */
-
-static void assert_member(struct json_text *rest, const char *name, const char *value) {
-    struct json_text n, v;
-    size_t size;
-    assert_true(json_next_member(rest, &n, &v));
-    _cleanup_free_ char *readable_name = json_readable(n, &size);
-    _cleanup_free_ char *readable_value = json_readable(v, &size);
-    assert_string_equal(readable_name, name);
-    assert_string_equal(readable_value, value);
-}
-
-static void members__are_taken_one_by_one_with_their_digits(void **state) {
-    (void)state;
-    static const char json[] =
-        "{\"big\":123456789012345678901234567890,\"f\":1.10,\"o\":{\"a\":[1,\"}\\\"\"]},"
-        "\"l\":[{},[]],\"s\":\"x,y:\\\"}\",\"n\":null}";
-    struct json_text rest = {json, sizeof json - 1}, name, value;
-    assert_member(&rest, "big", "123456789012345678901234567890");
-    assert_member(&rest, "f", "1.10");
-    assert_member(&rest, "o", "{\"a\":[1,\"}\\\"\"]}");
-    assert_member(&rest, "l", "[{},[]]");
-    assert_member(&rest, "s", "x,y:\"}");
-    assert_member(&rest, "n", "null");
-    assert_false(json_next_member(&rest, &name, &value));
-}
-
-static void members__white_space_and_empty_objects_are_no_matter(void **state) {
-    (void)state;
-    static const char spaced[] = " {\n \"a\" :  1 ,\t\"b\":\"\" }\n", empty[] = "{ }";
-    struct json_text rest = {spaced, sizeof spaced - 1}, none = {empty, sizeof empty - 1}, name, value;
-    assert_member(&rest, "a", "1");
-    assert_member(&rest, "b", "");
-    assert_false(json_next_member(&rest, &name, &value));
-    assert_false(json_next_member(&none, &name, &value));
-}
-
-static void readable__escapes_are_undone(void **state) {
-    (void)state;
-    static const char json[] = "\"\\u00e9\\u20ac\\ud83d\\ude00\\ud83d\\/\\n\\\\\\u0000z\"";
-    size_t size;
-    _cleanup_free_ char *text = json_readable((struct json_text){json, sizeof json - 1}, &size);
-    static const char expected[] = "\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80\xEF\xBF\xBD/\n\\\0z";
-    assert_int_equal(size, sizeof expected - 1);
-    assert_memory_equal(text, expected, sizeof expected);
-}
-
-static void members__text_that_is_cut_off_ends(void **state) {
-    (void)state;
-    static const char json[] = "{\"a\":\"\\u12\",\"b\":[1,{\"c\":\"d\\";
-    for (size_t size = 0; size < sizeof json; size++) {
-        struct json_text rest = {json, size}, name, value;
-        for (int i = 0; i < 8 && json_next_member(&rest, &name, &value); i++) {
-            size_t readable_size;
-            char *readable = json_readable(value, &readable_size);
-            assert_true(readable_size <= value.size);
-            free(readable);
-        }
-    }
-}
-
 /* ---- table ---- */
 
 static char *print(struct table *table) {
@@ -163,13 +101,37 @@ static void table__lines_of_text_stand_below_each_other(void **state) {
     assert_string_equal(text, "raw  one\n     \\x1b[2Jtwo\n\n     four\n");
 }
 
-static void table__a_name_with_a_nul_is_no_end(void **state) {
+static void table__members_keep_their_digits_and_strings_lose_their_quotes(void **state) {
     (void)state;
     struct table table = {.columns = 2};
-    static const char json[] = "{\"a\\u0000b\":1}";
-    table_add_members(&table, (struct json_text){json, sizeof json - 1});
+    static const char json[] =
+        "{\"big\":18446744073709551615,\"f\":1.10,\"o\":{\"a\":[1,\"}/\\\"\"]},\"l\":[{},[]],"
+        "\"s\":\"x,y:\\\"}\",\"t\":true,\"n\":null}";
+    table_add_members(&table, json, sizeof json - 1);
     _cleanup_free_ char *text = print(&table);
-    assert_string_equal(text, "  a\\x00b  1\n");
+    assert_string_equal(text, "  big  18446744073709551615\n  f    1.10\n  o    {\"a\":[1,\"}/\\\"\"]}\n"
+                              "  l    [{},[]]\n  s    x,y:\"}\n  t    true\n  n    null\n");
+}
+
+static void table__members_cannot_steer_the_terminal_and_nul_is_no_end(void **state) {
+    (void)state;
+    struct table table = {.columns = 2};
+    static const char json[] = "{\"\\u001b[2J\":\"a\\u0000b\\u001b\",\"n\":{\"\\u202e\":1}}";
+    table_add_members(&table, json, sizeof json - 1);
+    _cleanup_free_ char *text = print(&table);
+    assert_string_equal(text, "  \\x1b[2J  a\\x00b\\x1b\n  n        {\"\\u202e\":1}\n");
+}
+
+static void table__evidence_nested_as_deep_as_the_library_allows_is_shown(void **state) {
+    (void)state;
+    struct table table = {.columns = 2};
+    char json[300] = "{\"a\":";
+    memset(json + 5, '[', 99);
+    memset(json + 104, ']', 99);
+    strcpy(json + 203, "}");
+    table_add_members(&table, json, strlen(json));
+    _cleanup_free_ char *text = print(&table);
+    assert_non_null(strstr(text, "[[[]]]"));
 }
 
 /* ---- log ---- */
@@ -308,14 +270,12 @@ int main(void) {
         cmocka_unit_test(clean__bidirectional_and_invisible_marks_become_visible),
         cmocka_unit_test(clean__other_writing_stays_and_bad_utf8_does_not),
         cmocka_unit_test(json_string__is_quoted_and_escaped),
-        cmocka_unit_test(members__are_taken_one_by_one_with_their_digits),
-        cmocka_unit_test(members__white_space_and_empty_objects_are_no_matter),
-        cmocka_unit_test(readable__escapes_are_undone),
-        cmocka_unit_test(members__text_that_is_cut_off_ends),
         cmocka_unit_test(table__columns_are_aligned_without_spaces_at_the_end),
         cmocka_unit_test(table__long_values_are_shortened_between_characters),
         cmocka_unit_test(table__lines_of_text_stand_below_each_other),
-        cmocka_unit_test(table__a_name_with_a_nul_is_no_end),
+        cmocka_unit_test(table__members_keep_their_digits_and_strings_lose_their_quotes),
+        cmocka_unit_test(table__members_cannot_steer_the_terminal_and_nul_is_no_end),
+        cmocka_unit_test(table__evidence_nested_as_deep_as_the_library_allows_is_shown),
         cmocka_unit_test(log__a_denial_names_the_grant_as_one_shell_word),
         cmocka_unit_test(log__a_denial_that_no_grant_lifts_gives_the_reason),
         cmocka_unit_test(log__a_plugin_cannot_forge_lines_or_escapes),
