@@ -292,9 +292,11 @@ static const char *never_because(const struct reglet__policy *policy, const stru
     return NULL;
 }
 
+static const char too_costly[] = "matching the patterns takes too long for this path";
+
 static const char *denied_because(const struct request *request, const char *reason) {
     if (*request->steps == 0)
-        return "matching the patterns takes too long for this path";
+        return too_costly;
     if (request->zone == ZONE_KERNEL)
         return "no pattern with a wildcard reaches /proc and /sys, and no grant names it";
     if (request->zone == ZONE_DEVICES)
@@ -343,6 +345,24 @@ static bool covers_tree(const struct reglet__capability *capability, const struc
 struct reglet__decision reglet__policy_fs_tree(const struct reglet__policy *policy, const char *path) {
     struct request request = {.access = REGLET__FS_WRITE, .path = path};
     return decide(policy, &request, covers_tree);
+}
+
+/* Whether something at or below the path may be read. */
+static bool reads_below(const struct reglet__capability *capability, const struct reglet__capability *partner,
+                        const void *data) {
+    return !capability->rule.files.write && leads_on(capability, partner, data);
+}
+
+bool reglet__policy_fs_reveals(const struct reglet__policy *policy, const char *from, const char *to,
+                               bool is_directory) {
+    struct request before = {.access = REGLET__FS_READ, .path = from};
+    struct request after = {.access = REGLET__FS_READ, .path = to};
+    if (to) {
+        struct reglet__decision there = decide(policy, &after, is_directory ? reads_below : covers_path);
+        if (!there.allowed && there.reason != too_costly)
+            return false;
+    }
+    return !decide(policy, &before, is_directory ? covers_tree : covers_path).allowed;
 }
 
 static bool covers_both_ends(const struct reglet__capability *capability,

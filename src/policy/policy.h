@@ -122,6 +122,13 @@ bool reglet__policy_fs_shows(const struct reglet__policy *policy, const char *pa
 struct reglet__decision reglet__policy_fs_tree(const struct reglet__policy *policy, const char *path);
 
 /*
+ * Whether renaming would let a plugin read what it may only write: it may be read at `to` (NULL: anything may
+ * be read there), and not where it is. A directory is judged with all below it.
+ */
+bool reglet__policy_fs_reveals(const struct reglet__policy *policy, const char *from, const char *to,
+                               bool is_directory);
+
+/*
  * Whether a symbolic link to be made at `link`, pointing at `target` (made absolute by the caller, "." and
  * ".." worked out), stays with both ends inside one and the same write grant.
  */

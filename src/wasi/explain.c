@@ -94,6 +94,22 @@ static int stop_at(struct walk *walk, char *name, int why) {
     return error ? error : reglet__wasi_errno(why);
 }
 
+/*
+ * Why a path cannot go on through a file. That it is one may be told only to who may look at it: otherwise a
+ * name behind "**" would tell of every file below d that it is there.
+ */
+static int through_file(struct walk *walk, const char *name) {
+    char path[REGLET__MAX_PATH];
+    int error = real_path(walk, path);
+    if (!error)
+        error = append(walk, path, name);
+    const struct reglet__policy *policy = walk->wasi->options->policy;
+    if (error || !policy)
+        return ENOENT;
+    struct reglet__decision decision = reglet__policy_fs(policy, REGLET__FS_LOOK, path, false);
+    return decision.allowed && !decision.way ? ENOTDIR : ENOENT;
+}
+
 static bool is_procfs(int fd) {
     struct statfs fs;
     return fstatfs(fd, &fs) != 0 || fs.f_type == PROC_SUPER_MAGIC;
@@ -153,7 +169,7 @@ static int step(struct walk *walk, char *name, bool *on) {
     if (S_ISLNK(st.st_mode) && (!last || walk->flags & REGLET__WASI_FOLLOW))
         return follow(walk, next, name, on);
     if (!last && !S_ISDIR(st.st_mode))
-        return stop_at(walk, name, ENOTDIR);
+        return stop_at(walk, name, through_file(walk, name));
     *on = !last;
     error = move_to(walk, take_fd(next));
     return error || !last ? error : arrive(walk, st.st_mode & S_IFMT);
@@ -168,15 +184,14 @@ int reglet__wasi_explain(struct reglet__wasi *wasi, int base, const char *path, 
     walk.at = reglet__sys_openat(base, ".", O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
     if (walk.at < 0)
         return WASI_EACCES;
-    int error = WASI_SUCCESS;
     bool on = true;
+    int error = WASI_SUCCESS;
     while (on && !error) {
         char *name = next_component(&walk.rest);
-        if (!name) /* a link to "/" was the last one */
-            error = arrive(&walk, S_IFDIR);
         on = name != NULL;
-        if (name)
-            error = step(&walk, name, &on);
+        error = reglet__wasi_check(wasi);
+        if (!error) /* without a name, a link to "/" was the last one */
+            error = name ? step(&walk, name, &on) : arrive(&walk, S_IFDIR);
     }
     close(walk.at);
     return error;

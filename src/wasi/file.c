@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include "util/clock.h"
@@ -14,13 +15,15 @@ static uint64_t nanoseconds(struct timespec ts) {
     return ts.tv_sec < 0 ? 0 : (uint64_t)ts.tv_sec * (uint64_t)REGLET__NS_PER_S + (uint64_t)ts.tv_nsec;
 }
 
-int reglet__wasi_put_filestat(struct reglet__wasi *wasi, uint32_t address, const struct stat *st) {
+int reglet__wasi_put_filestat(struct reglet__wasi *wasi, uint32_t address, const struct stat *st,
+                              bool unrestricted) {
     unsigned char out[WASI_FILESTAT_SIZE] = {0};
+    bool counts = S_ISDIR(st->st_mode) && !unrestricted;
     reglet__wasi_put(out, st->st_dev, 8);
     reglet__wasi_put(out + WASI_FILESTAT_INO, st->st_ino, 8);
     out[WASI_FILESTAT_TYPE] = reglet__wasi_filetype(st->st_mode);
-    reglet__wasi_put(out + WASI_FILESTAT_NLINK, st->st_nlink, 8);
-    reglet__wasi_put(out + WASI_FILESTAT_SIZE_FIELD, (uint64_t)st->st_size, 8);
+    reglet__wasi_put(out + WASI_FILESTAT_NLINK, counts ? 1 : st->st_nlink, 8);
+    reglet__wasi_put(out + WASI_FILESTAT_SIZE_FIELD, counts ? 0 : (uint64_t)st->st_size, 8);
     reglet__wasi_put(out + WASI_FILESTAT_ATIM, nanoseconds(st->st_atim), 8);
     reglet__wasi_put(out + WASI_FILESTAT_MTIM, nanoseconds(st->st_mtim), 8);
     reglet__wasi_put(out + WASI_FILESTAT_CTIM, nanoseconds(st->st_ctim), 8);
@@ -56,7 +59,7 @@ WASI_FUNCTION(fd_filestat_get) {
         return WASI_ENOTSUP;
     if (fd->host >= 0 && fstat(fd->host, &st) != 0)
         return reglet__wasi_errno(errno);
-    return reglet__wasi_put_filestat(wasi, args[1].u32, &st);
+    return reglet__wasi_put_filestat(wasi, args[1].u32, &st, fd->unrestricted);
 }
 
 /* A regular file or device that was opened through a path. */
@@ -66,12 +69,18 @@ static int file_get(struct reglet__wasi *wasi, uint32_t number, uint64_t rights,
     return error || (*out)->kind == REGLET__WASI_FILE ? error : WASI_EBADF;
 }
 
+uint64_t reglet__wasi_file_size_limit(void) {
+    struct rlimit limit;
+    bool known = getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
+    return known ? limit.rlim_cur : INT64_MAX;
+}
+
 WASI_FUNCTION(fd_filestat_set_size) {
     struct reglet__wasi_fd *fd;
     int error = file_get(wasi, args[0].u32, WASI_RIGHT_FD_FILESTAT_SET_SIZE, &fd);
     if (error)
         return error;
-    if (args[1].u64 > INT64_MAX)
+    if (args[1].u64 > INT64_MAX || args[1].u64 > reglet__wasi_file_size_limit())
         return WASI_EFBIG;
     return ftruncate(fd->host, (off_t)args[1].u64) == 0 ? WASI_SUCCESS : reglet__wasi_errno(errno);
 }
@@ -113,7 +122,7 @@ WASI_FUNCTION(fd_allocate) {
         return error;
     if (args[2].u64 == 0 || args[1].u64 > INT64_MAX || args[2].u64 > INT64_MAX)
         return WASI_EINVAL;
-    if (args[2].u64 > INT64_MAX - args[1].u64)
+    if (args[2].u64 > INT64_MAX - args[1].u64 || args[1].u64 + args[2].u64 > reglet__wasi_file_size_limit())
         return WASI_EFBIG;
     off_t at = (off_t)args[1].u64, end = at + (off_t)args[2].u64;
     while (at < end && !error) {

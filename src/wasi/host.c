@@ -51,7 +51,6 @@ static reglet_status open_root(int *out, reglet_error **err) {
 
 /* Fills the host in: all of it, or nothing, so that a later call may try again. */
 static reglet_status make(reglet_error **err) {
-    struct reglet__wasi_host made = {.pid = getpid()};
     _cleanup_fd_ int proc_fd = -1;
     _cleanup_fd_ int root = -1;
     reglet_status status = open_proc(&proc_fd, err);
@@ -59,17 +58,13 @@ static reglet_status make(reglet_error **err) {
         status = open_root(&root, err);
     if (status != REGLET_OK)
         return status;
-    made.proc_fd = proc_fd;
+    struct reglet__wasi_host made = {.proc_fd = proc_fd, .root = root, .pid = getpid()};
     char path[REGLET__MAX_PATH];
-    char *end = NULL;
-    if (reglet__wasi_real_path(&made, proc_fd, path) == 0)
-        end = strrchr(path, '/'); /* …/fd */
-    if (!end || (size_t)(end - path) >= sizeof made.own)
+    if (reglet__wasi_real_path(&made, proc_fd, path) != 0)
         return reglet__fail(err, REGLET_ERR_UNSUPPORTED, REGLET_DOMAIN_WASI,
                             "no access to files: /proc does not tell the path of a descriptor");
-    memcpy(made.own, path, (size_t)(end - path));
     take_fd(proc_fd);
-    made.root = take_fd(root);
+    take_fd(root);
     host = made;
     return REGLET_OK;
 }

@@ -69,6 +69,20 @@ static ssize_t transfer_once(const struct reglet__wasi_fd *fd, bool write, const
     return write ? writev(fd->host, parts, count) : readv(fd->host, parts, count);
 }
 
+/* Whether a write of one byte would go past the limit on the size of files. */
+static bool is_full(const struct reglet__wasi_fd *fd, off_t offset) {
+    uint64_t limit = reglet__wasi_file_size_limit();
+    if (limit >= INT64_MAX)
+        return false;
+    struct stat st;
+    if (fstat(fd->host, &st) != 0 || !S_ISREG(st.st_mode))
+        return false;
+    off_t at = fd->flags & WASI_FDFLAG_APPEND ? st.st_size : offset;
+    if (at < 0)
+        at = lseek(fd->host, 0, SEEK_CUR);
+    return at < 0 || (uint64_t)at >= limit;
+}
+
 /* Waits until an inherited descriptor can be read or written. It may be anything, so it may block. */
 static int await(struct reglet__wasi *wasi, const struct reglet__wasi_fd *fd, bool write) {
     struct pollfd poll = {.fd = fd->host, .events = write ? POLLOUT : POLLIN};
@@ -96,10 +110,13 @@ static int transfer(struct reglet__wasi *wasi, const struct reglet__wasi_fd *fd,
         int error = stream ? await(wasi, fd, write) : reglet__wasi_check(wasi);
         if (error)
             return *done && error != WASI_STOP ? WASI_SUCCESS : error;
+        off_t at = offset < 0 ? offset : offset + *done;
+        if (write && is_full(fd, at))
+            return *done ? WASI_SUCCESS : WASI_EFBIG;
         struct iovec parts[STEP_PARTS];
         int count;
         size_t size = window(buffers, *done, step, parts, &count);
-        ssize_t moved = transfer_once(fd, write, parts, count, offset < 0 ? offset : offset + *done);
+        ssize_t moved = transfer_once(fd, write, parts, count, at);
         if (moved < 0 && (errno == EINTR || (errno == EAGAIN && stream)))
             continue;
         if (moved < 0)

@@ -1,6 +1,8 @@
 /* The policy's part of resolving: one decision on one real path, and its report when it is no. */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "util/text.h"
 #include "wasi/resolve.h"
@@ -50,11 +52,22 @@ int reglet__wasi_obey(struct reglet__wasi *wasi, const struct reglet__decision *
                               : deny(wasi, access, path, decision->reason);
 }
 
-/* Whether the path is this process's own directory in /proc, or below it: through mem, it is our memory. */
+/*
+ * Whether the path is this process's own directory in /proc, or below it: through mem, it is our memory. Each
+ * thread has one as well, /proc/<tid>, which no list of /proc shows.
+ */
 static bool is_own_process(const struct reglet__wasi *wasi, const char *path) {
-    const char *own = wasi->options->host->own;
-    size_t length = strlen(own);
-    return strncmp(path, own, length) == 0 && (path[length] == '/' || path[length] == '\0');
+    static const char proc[] = "/proc/";
+    char task[32];
+    if (strncmp(path, proc, sizeof proc - 1) != 0)
+        return false;
+    const char *number = path + sizeof proc - 1;
+    size_t digits = strspn(number, "0123456789");
+    if (digits == 0 || (number[digits] != '/' && number[digits] != '\0'))
+        return false;
+    int size = snprintf(task, sizeof task, "../task/%.*s", (int)digits, number);
+    return (size_t)size >= sizeof task || faccessat(wasi->options->host->proc_fd, task, F_OK, 0) == 0 ||
+           errno != ENOENT;
 }
 
 static int judge_one(struct reglet__wasi *wasi, unsigned access, const char *path, mode_t type) {

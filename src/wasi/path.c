@@ -61,7 +61,9 @@ WASI_FUNCTION(path_filestat_get) {
     _cleanup_object_ struct reglet__wasi_object object = {.fd = -1};
     int error = find(wasi, args[0].u32, WASI_RIGHT_PATH_FILESTAT_GET, args[2].u32, args[3].u32,
                      REGLET__WASI_LOOK, args[1].u32, &object);
-    return error ? error : reglet__wasi_put_filestat(wasi, args[4].u32, &object.st);
+    return error ? error
+                 : reglet__wasi_put_filestat(wasi, args[4].u32, &object.st,
+                                             wasi->fds[args[0].u32].unrestricted);
 }
 
 int reglet__wasi_set_times(struct reglet__wasi *wasi, int fd, const struct timespec times[2]) {
@@ -222,6 +224,18 @@ static int judge_directory_move(struct reglet__wasi *wasi, const struct reglet__
     return error;
 }
 
+/* Write does not imply read, so what is moved must not become readable by being elsewhere. */
+static int judge_reading(struct reglet__wasi *wasi, const struct reglet__wasi_place *from,
+                         const struct reglet__wasi_place *to, mode_t type) {
+    if (from->unrestricted || S_ISLNK(type))
+        return WASI_SUCCESS;
+    const char *end = to->unrestricted ? NULL : to->path;
+    if (!reglet__policy_fs_reveals(wasi->options->policy, from->path, end, S_ISDIR(type)))
+        return WASI_SUCCESS;
+    return reglet__wasi_refuse(wasi, REGLET__WASI_READ, from->path,
+                               "renamed, it could be read, and it may not be read where it is");
+}
+
 static int judge_move(struct reglet__wasi *wasi, const struct reglet__wasi_place *from,
                       const struct reglet__wasi_place *to) {
     struct stat st;
@@ -229,9 +243,10 @@ static int judge_move(struct reglet__wasi *wasi, const struct reglet__wasi_place
         return WASI_SUCCESS;
     if (fstatat(from->parent, from->name, &st, AT_SYMLINK_NOFOLLOW) != 0)
         return reglet__wasi_errno(errno);
-    if (S_ISDIR(st.st_mode))
-        return judge_directory_move(wasi, from, to);
-    return judge_link_moved_to(wasi, from, to);
+    int error = judge_reading(wasi, from, to, st.st_mode & S_IFMT);
+    if (error)
+        return error;
+    return S_ISDIR(st.st_mode) ? judge_directory_move(wasi, from, to) : judge_link_moved_to(wasi, from, to);
 }
 
 /*

@@ -57,6 +57,17 @@ static bool is_harmless_device(const struct stat *st) {
            (number == NULL_DEVICE || number == ZERO || number == URANDOM);
 }
 
+/* The rights that were asked for and make sense on a file of this type. */
+static uint64_t rights_on(const struct wish *wish, uint8_t filetype) {
+    uint64_t rights = wish->rights & reglet__wasi_rights_of(filetype);
+    return may_write(wish) ? rights : rights & ~WASI_RIGHT_FD_FILESTAT_SET_SIZE;
+}
+
+/* Whether the directory passes them on: asked before anything is made or truncated. */
+static bool passes_on(const struct wish *wish, uint8_t filetype) {
+    return !(rights_on(wish, filetype) & ~wish->directory->inheriting);
+}
+
 /* Opens an object that was judged, if it is of a kind that may be opened. Only here is anything truncated. */
 static int open_object(struct reglet__wasi *wasi, const struct wish *wish, struct reglet__wasi_object *object,
                        struct opened *out) {
@@ -68,6 +79,8 @@ static int open_object(struct reglet__wasi *wasi, const struct wish *wish, struc
         bool listed = wish->oflags & WASI_OFLAG_DIRECTORY || !may_write(wish);
         if (!listed || wish->oflags & (WASI_OFLAG_CREAT | WASI_OFLAG_TRUNC))
             return WASI_EISDIR;
+        if (!passes_on(wish, out->filetype))
+            return WASI_ENOTCAPABLE;
         out->directory = true;
         out->host = take_fd(object->fd);
         return WASI_SUCCESS;
@@ -78,6 +91,8 @@ static int open_object(struct reglet__wasi *wasi, const struct wish *wish, struc
     if (!S_ISREG(mode) && !is_harmless_device(&object->st))
         return reglet__wasi_refuse(wasi, wish->access, object->path,
                                    "FIFOs, sockets and devices are never opened");
+    if (!passes_on(wish, out->filetype))
+        return WASI_ENOTCAPABLE;
     int truncate = wish->oflags & WASI_OFLAG_TRUNC ? O_TRUNC : 0;
     out->host = reglet__wasi_reopen(wasi, object->fd, open_flags(wish) | truncate);
     return out->host >= 0 ? WASI_SUCCESS : reglet__wasi_errno(errno);
@@ -104,6 +119,9 @@ static int create(struct reglet__wasi *wasi, const struct wish *wish, const char
     int error = reglet__wasi_look_up_place(wasi, wish->directory, text, access, &place);
     if (error)
         return error;
+    out->filetype = WASI_FILETYPE_REGULAR_FILE;
+    if (!passes_on(wish, out->filetype))
+        return WASI_ENOTCAPABLE;
     int flags = open_flags(wish) | O_CREAT | O_EXCL | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC;
     struct open_how how = {.flags = (unsigned)flags,
                            .mode = 0666,
@@ -114,7 +132,6 @@ static int create(struct reglet__wasi *wasi, const struct wish *wish, const char
     if (!place.unrestricted &&
         (reglet__wasi_real_path(wasi->options->host, fd, real) != 0 || strcmp(real, place.path) != 0))
         return reglet__wasi_refuse(wasi, access, place.path, "its directory was moved just now");
-    out->filetype = WASI_FILETYPE_REGULAR_FILE;
     out->host = take_fd(fd);
     return WASI_SUCCESS;
 }
@@ -145,27 +162,18 @@ static int open_or_create(struct reglet__wasi *wasi, const struct wish *wish, co
     return error;
 }
 
-/* Puts what was opened into the table, with the rights that were asked for and make sense. */
-static int install(struct reglet__wasi *wasi, const struct wish *wish, const struct opened *opened,
-                   uint32_t number, uint32_t result) {
-    uint64_t rights = wish->rights & reglet__wasi_rights_of(opened->filetype);
-    if (!may_write(wish))
-        rights &= ~WASI_RIGHT_FD_FILESTAT_SET_SIZE;
-    if (rights & ~wish->directory->inheriting) {
-        close(opened->host);
-        return WASI_ENOTCAPABLE;
-    }
+/* Puts what was opened into the table. */
+static void install(struct reglet__wasi *wasi, const struct wish *wish, const struct opened *opened,
+                    uint32_t number) {
     wasi->fds[number] =
         (struct reglet__wasi_fd){.kind = opened->directory ? REGLET__WASI_DIRECTORY : REGLET__WASI_FILE,
                                  .host = opened->host,
                                  .unrestricted = wish->directory->unrestricted,
                                  .filetype = opened->filetype,
                                  .flags = opened->directory ? 0 : (uint16_t)wish->fdflags,
-                                 .rights = rights,
+                                 .rights = rights_on(wish, opened->filetype),
                                  .inheriting = wish->inheriting & wish->directory->inheriting,
                                  .listing = -1};
-    reglet__guest_write_u32(wasi->guest, result, number);
-    return WASI_SUCCESS;
 }
 
 static uint64_t rights_needed(uint32_t oflags) {
@@ -202,5 +210,9 @@ WASI_FUNCTION(path_open) {
     wish.directory = directory;
     struct opened opened = {.host = -1};
     error = open_or_create(wasi, &wish, path, &opened);
-    return error ? error : install(wasi, &wish, &opened, number, args[8].u32);
+    if (error)
+        return error;
+    install(wasi, &wish, &opened, number);
+    reglet__guest_write_u32(wasi->guest, args[8].u32, number);
+    return WASI_SUCCESS;
 }

@@ -224,9 +224,14 @@ static int judge_place(struct reglet__wasi *wasi, unsigned access, const char *n
         return WASI_SUCCESS;
     if (fstat(place->parent, &st) != 0 ||
         reglet__wasi_real_path(wasi->options->host, place->parent, place->path) != 0 ||
-        !still_there(place->path, &st) || !join(place->path, name))
+        !still_there(place->path, &st))
         return reglet__wasi_refuse(wasi, access, "(no path)", "the directory has no path any more");
-    return reglet__wasi_judge(wasi, false, access, place->path, 0);
+    int error = WASI_SUCCESS;
+    if (strcmp(name, "..") == 0) /* "secret/.." would tell that there is a secret, as in open_path() */
+        error = reglet__wasi_judge(wasi, false, REGLET__WASI_LOOK, place->path, S_IFDIR);
+    if (!error && !join(place->path, name))
+        return reglet__wasi_refuse(wasi, access, place->path, "the path is too long to be judged");
+    return error ? error : reglet__wasi_judge(wasi, false, access, place->path, 0);
 }
 
 int reglet__wasi_look_up_place(struct reglet__wasi *wasi, const struct reglet__wasi_fd *directory, char *path,

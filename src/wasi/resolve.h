@@ -13,10 +13,9 @@
 
 /* What the process offers, see wasi.h. */
 struct reglet__wasi_host {
-    int proc_fd;  /* /proc/self/fd */
-    int root;     /* "/" */
-    pid_t pid;    /* whose /proc/self/fd it is */
-    char own[64]; /* /proc/<pid> as /proc itself spells it */
+    int proc_fd; /* /proc/self/fd */
+    int root;    /* "/" */
+    pid_t pid;   /* whose /proc/self/fd it is */
 };
 
 /* What is asked of a path: nothing but looking, or a set of these. */

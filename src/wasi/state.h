@@ -109,8 +109,15 @@ uint8_t reglet__wasi_filetype(mode_t mode);
 /* Puts the bytes into lines and hands finished ones out: 0, WASI_ENOMEM, or WASI_STOP at the limit. */
 int reglet__wasi_write_lines(struct reglet__wasi *wasi, int stream, const char *data, size_t size);
 
-/* Writes a stat in preview1's layout: 0 or WASI_EFAULT. */
-int reglet__wasi_put_filestat(struct reglet__wasi *wasi, uint32_t address, const struct stat *st);
+/*
+ * Writes a stat in preview1's layout: 0 or WASI_EFAULT. What a directory's size and number of links are is
+ * told below an unrestricted preopen only: they count entries that a list would not show.
+ */
+int reglet__wasi_put_filestat(struct reglet__wasi *wasi, uint32_t address, const struct stat *st,
+                              bool unrestricted);
+
+/* How large the process lets a file become: growing it further would raise SIGXFSZ, which ends the process. */
+uint64_t reglet__wasi_file_size_limit(void);
 
 /* The two times of utimensat() from arguments of a guest: 0 or WASI_EINVAL. */
 int reglet__wasi_times(uint64_t atim, uint64_t mtim, uint32_t flags, struct timespec out[2]);

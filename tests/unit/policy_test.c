@@ -462,6 +462,26 @@ static void fs_tree__needs_one_write_grant_for_all_below(void **state) {
     reglet__policy_free(policy);
 }
 
+/* The attack: rename what may only be written to where it may be read. */
+static void fs_reveals__what_becomes_readable_by_its_new_name(void **state) {
+    (void)state;
+    struct reglet__policy *policy = granted("fs:write:/d/**");
+    assert_false(reglet__policy_fs_reveals(policy, "/d/a", "/d/b", false));
+    assert_false(reglet__policy_fs_reveals(policy, "/d/a", "/d/b", true));
+    assert_true(reglet__policy_fs_reveals(policy, "/d/a", NULL, false));
+    add(policy, GRANT, "fs:read:/d/b/x");
+    assert_false(reglet__policy_fs_reveals(policy, "/d/a", "/d/b", false));
+    assert_true(reglet__policy_fs_reveals(policy, "/d/a", "/d/b", true));
+    assert_true(reglet__policy_fs_reveals(policy, "/d/a", "/d/b/x", false));
+    add(policy, GRANT, "fs:read:/d/a");
+    assert_false(reglet__policy_fs_reveals(policy, "/d/a", "/d/b/x", false));
+    assert_true(reglet__policy_fs_reveals(policy, "/d/a", "/d/b", true));
+    add(policy, GRANT, "fs:read:/d/a/**");
+    assert_false(reglet__policy_fs_reveals(policy, "/d/a", "/d/b", true));
+    assert_false(reglet__policy_fs_reveals(policy, "/d/a", NULL, true));
+    reglet__policy_free(policy);
+}
+
 /* A plugin that was given a costly pattern cannot hold the host up with it: it is denied, and the reason says so. */
 static void fs__a_pattern_that_costs_too_much_is_denied(void **state) {
     (void)state;
@@ -779,6 +799,7 @@ int main(void) {
         cmocka_unit_test(fs__protected_paths_are_matched_by_nothing),
         cmocka_unit_test(fs__a_directory_above_a_protected_path_cannot_be_moved),
         cmocka_unit_test(fs_tree__needs_one_write_grant_for_all_below),
+        cmocka_unit_test(fs_reveals__what_becomes_readable_by_its_new_name),
         cmocka_unit_test(fs__a_pattern_that_costs_too_much_is_denied),
         cmocka_unit_test(fs__bytes_that_are_no_text_are_matched_by_wildcards_only),
         cmocka_unit_test(fs__links_in_the_literal_part_are_replaced_and_can_be_looked_at),

@@ -89,6 +89,41 @@ static void directories__dots_name_nothing_that_can_be_changed(void **state) {
     assert_int_equal(MKDIR("/"), WASI_EACCES);
 }
 
+/* The attack: "x/.." is there if x is, though nobody may look at x. */
+static void directories__dotdot_at_the_end_does_not_tell_what_exists(void **state) {
+    struct world *world = *state;
+    make_tree(world);
+    host_mkdir(world, "plain");
+    host_mkdir(world, "plain/secret");
+    world_grant(world, "fs:write:$/plain");
+    assert_int_equal(MKDIR("$/plain/secret/.."), WASI_EACCES);
+    assert_int_equal(MKDIR("$/plain/none/.."), WASI_EACCES);
+    assert_int_equal(RMDIR("$/plain/secret/../"), WASI_EACCES);
+    assert_int_equal(RMDIR("$/plain/none/../"), WASI_EACCES);
+    assert_int_equal(MKDIR("$/plain"), WASI_EEXIST);
+}
+
+/* The attack: write does not imply read, but what is renamed to where it may be read could be read. */
+static void rename__to_where_it_could_be_read_needs_read(void **state) {
+    struct world *world = *state;
+    char content[64];
+    host_mkdir(world, "drop");
+    host_mkdir(world, "drop/box");
+    host_mkdir(world, "drop/open");
+    host_write(world, "drop/box/secret", "secret");
+    world_grant(world, "fs:write:$/drop/**");
+    world_grant(world, "fs:read:$/drop/open/**");
+    assert_int_equal(guest_read_path(world, "$/drop/box/secret", content, sizeof content), WASI_EACCES);
+    assert_int_equal(guest_rename(world, "$/drop/box/secret", "$/drop/open/secret"), WASI_EACCES);
+    assert_int_equal(guest_rename(world, "$/drop/box", "$/drop/open"), WASI_EACCES);
+    assert_int_equal(guest_link(world, "$/drop/box/secret", "$/drop/open/secret"), WASI_EACCES);
+    assert_true(host_exists(world, "drop/box/secret"));
+    assert_int_equal(guest_rename(world, "$/drop/box/secret", "$/drop/box/other"), 0);
+    assert_int_equal(guest_rename(world, "$/drop/box", "$/drop/box2"), 0);
+    host_write(world, "drop/open/mine", "mine");
+    assert_int_equal(guest_rename(world, "$/drop/open/mine", "$/drop/box2/mine"), 0);
+}
+
 static void rename__needs_write_at_both_ends(void **state) {
     struct world *world = *state;
     make_tree(world);
@@ -314,6 +349,8 @@ int main(void) {
         test(unlink__through_a_link_in_the_middle_is_denied),
         test(directories__are_made_and_removed_with_write),
         test(directories__dots_name_nothing_that_can_be_changed),
+        test(directories__dotdot_at_the_end_does_not_tell_what_exists),
+        test(rename__to_where_it_could_be_read_needs_read),
         test(rename__needs_write_at_both_ends),
         test(rename__a_directory_across_rules_is_denied),
         test(rename__a_directory_into_another_is_refused_for_the_links_in_it),

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -60,6 +61,24 @@ static void rights__of_a_directory_bound_what_is_opened_through_it(void **state)
     assert_int_equal(guest_open(world, directory, "file", 0, WASI_RIGHT_FD_READ, 0, &fd), 0);
     assert_int_equal(guest_open(world, directory, "file", 0, WASI_RIGHT_FD_WRITE, 0, &fd), WASI_ENOTCAPABLE);
     assert_string_equal(host_read(world, "d/file"), "0123456789");
+}
+
+/* The attack: the rights are refused, but the file is gone by then. */
+static void rights__are_refused_before_anything_is_made_or_truncated(void **state) {
+    struct world *world = *state;
+    uint32_t fd;
+    make_tree(world);
+    uint32_t size = put_path(world, AT_PATH, "$/d");
+    assert_int_equal(CALL(world, path_open, ROOT, 0, AT_PATH, size, WASI_OFLAG_DIRECTORY, WASI_RIGHTS_ALL,
+                          WASI_RIGHT_FD_READ, 0, AT_RESULT),
+                     0);
+    uint32_t directory = result_u32(world);
+    uint64_t rights = WASI_RIGHT_FD_READ | WASI_RIGHT_FD_WRITE;
+    assert_int_equal(guest_open(world, directory, "file", WASI_OFLAG_TRUNC, rights, 0, &fd),
+                     WASI_ENOTCAPABLE);
+    assert_string_equal(host_read(world, "d/file"), "0123456789");
+    assert_int_equal(guest_open(world, directory, "new", WASI_OFLAG_CREAT, rights, 0, &fd), WASI_ENOTCAPABLE);
+    assert_false(host_exists(world, "d/new"));
 }
 
 static void rights__are_those_that_make_sense(void **state) {
@@ -304,6 +323,38 @@ static void file__sizes_and_space(void **state) {
     assert_int_equal(CALL(world, fd_sync, open_ok(world, "$/d", 0, READ_RIGHTS, 0)), 0);
 }
 
+/* The attack: past the process's limit on the size of files, growing one raises SIGXFSZ, which kills it. */
+static void file__growing_past_the_processs_limit_is_refused(void **state) {
+    struct world *world = *state;
+    enum { LIMIT = 8192 };
+    struct rlimit before, limit;
+    make_tree(world);
+    uint32_t fd = open_ok(world, "$/d/file", 0, WASI_RIGHTS_ALL, 0);
+    uint32_t end = open_ok(world, "$/d/other", 0, WASI_RIGHTS_ALL, WASI_FDFLAG_APPEND);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    limit = (struct rlimit){.rlim_cur = LIMIT, .rlim_max = before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    uint32_t list[2] = {AT_BUFFER, LIMIT + 1};
+    reglet__guest_write(world->guest, AT_LIST, list, sizeof list);
+    int written = CALL(world, fd_write, fd, AT_LIST, 1, AT_RESULT);
+    uint32_t size = result_u32(world);
+    int more = CALL(world, fd_write, fd, AT_LIST, 1, AT_RESULT);
+    int behind = CALL(world, fd_pwrite, fd, AT_LIST, 1, LIMIT + 1, AT_RESULT);
+    int appended = CALL(world, fd_write, end, AT_LIST, 1, AT_RESULT);
+    int appended_more = CALL(world, fd_pwrite, end, AT_LIST, 1, 0, AT_RESULT);
+    int resized = CALL(world, fd_filestat_set_size, fd, LIMIT + 1);
+    int allocated = CALL(world, fd_allocate, fd, LIMIT, 1);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    assert_int_equal(written, 0);
+    assert_int_equal(size, LIMIT);
+    assert_int_equal(more, WASI_EFBIG);
+    assert_int_equal(behind, WASI_EFBIG);
+    assert_int_equal(appended, 0);
+    assert_int_equal(appended_more, WASI_EFBIG);
+    assert_int_equal(resized, WASI_EFBIG);
+    assert_int_equal(allocated, WASI_EFBIG);
+}
+
 /* --- lists of directories --- */
 
 static void list__shows_only_what_is_granted(void **state) {
@@ -511,6 +562,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         test(rights__only_shrink),
         test(rights__of_a_directory_bound_what_is_opened_through_it),
+        test(rights__are_refused_before_anything_is_made_or_truncated),
         test(rights__are_those_that_make_sense),
         test(rights__are_needed_on_the_directory_for_each_operation),
         test(numbers__closed_ones_are_bad),
@@ -526,6 +578,7 @@ int main(void) {
         test(io__large_transfers_are_whole),
         test(io__a_device_without_end_is_ended_by_the_deadline),
         test(file__sizes_and_space),
+        test(file__growing_past_the_processs_limit_is_refused),
         test(list__shows_only_what_is_granted),
         test(list__hides_a_file_where_only_a_directory_would_lead_on),
         test(list__cookies_hold_with_the_smallest_buffers),

@@ -7,7 +7,9 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include "tests/unit/wasi_fixture.h"
 
@@ -129,6 +131,49 @@ static void path_open__denied_answers_the_same_whether_it_exists_or_not(void **s
     }
     assert_int_equal(READ("$/e/loop"), WASI_EACCES);
     assert_int_equal(READ("$/e/loop/x"), WASI_EACCES);
+}
+
+/* The attack: names below a file, granted by a wildcard before them, ask of any file whether it is there. */
+static void path_open__a_name_below_a_file_does_not_tell_that_it_is_one(void **state) {
+    struct world *world = *state;
+    uint32_t fd;
+    host_mkdir(world, "d");
+    host_write(world, "d/secret", "");
+    host_write(world, "d/open", "");
+    world_grant(world, "fs:read:$/d/**/name");
+    world_grant(world, "fs:write:$/d/**/name");
+    world_grant(world, "fs:read:$/d/open");
+    static const char *const paths[] = {"$/d/secret/name", "$/d/none/name", "$/d/secret/x/name",
+                                        "$/d/none/x/name"};
+    for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
+        assert_int_equal(guest_stat(world, paths[i], true), WASI_ENOENT);
+        assert_int_equal(guest_open(world, ROOT, paths[i], 0, READ_RIGHTS, 0, &fd), WASI_ENOENT);
+        assert_int_equal(guest_open(world, ROOT, paths[i], WASI_OFLAG_CREAT, WRITE_RIGHTS, 0, &fd),
+                         WASI_ENOENT);
+        assert_int_equal(guest_one(world, reglet__preview1_path_create_directory, paths[i]), WASI_ENOENT);
+    }
+    assert_int_equal(guest_stat(world, "$/d/open/name", true), WASI_ENOTDIR);
+}
+
+/* The attack: a directory's size and links count entries that a list does not show. */
+static void stat__a_directory_does_not_count_its_entries(void **state) {
+    struct world *world = *state;
+    uint32_t fd;
+    host_mkdir(world, "d");
+    host_mkdir(world, "d/secret");
+    host_write(world, "d/file", "content");
+    world_grant(world, "fs:read:$/d/file");
+    for (int seen = 0; seen < 2; seen++) {
+        assert_int_equal(guest_stat(world, "$/d", true), 0);
+        if (seen) {
+            assert_int_equal(guest_open(world, ROOT, "$/d", 0, READ_RIGHTS, 0, &fd), 0);
+            assert_int_equal(CALL(world, fd_filestat_get, fd, AT_STAT), 0);
+        }
+        assert_int_equal(result_u64(world, AT_STAT + WASI_FILESTAT_NLINK), 1);
+        assert_int_equal(result_u64(world, AT_STAT + WASI_FILESTAT_SIZE_FIELD), 0);
+    }
+    assert_int_equal(guest_stat(world, "$/d/file", true), 0);
+    assert_int_equal(result_u64(world, AT_STAT + WASI_FILESTAT_SIZE_FIELD), 7);
 }
 
 static void path_open__missing_inside_a_grant_is_told(void **state) {
@@ -376,6 +421,30 @@ static void path_open__an_exact_grant_below_proc_is_good_but_never_for_oneself(v
     assert_int_equal(READ(grant + strlen("fs:read:/")), WASI_EACCES);
 }
 
+struct reader {
+    struct world *world;
+    int answer;
+};
+
+static void *read_own_memory(void *argument) {
+    struct reader *reader = argument;
+    struct world *world = reader->world;
+    char grant[64];
+    snprintf(grant, sizeof grant, "fs:read:/proc/%ld/environ", syscall(SYS_gettid));
+    world_grant(world, grant);
+    reader->answer = READ(grant + strlen("fs:read:/"));
+    return NULL;
+}
+
+/* The attack: a thread's own directory is not listed in /proc, and shows the same memory as the process's. */
+static void path_open__an_exact_grant_of_a_threads_directory_is_never_for_oneself(void **state) {
+    struct reader reader = {.world = *state};
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, read_own_memory, &reader), 0);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(reader.answer, WASI_EACCES);
+}
+
 /* --- changing what may only be read --- */
 
 static void path_open__creat_trunc_append_and_excl_on_a_read_grant_leave_the_file(void **state) {
@@ -565,6 +634,8 @@ int main(void) {
         test(path_open__dotdot_out_of_a_directory_descriptor_is_denied),
         test(path_open__dotdot_does_not_tell_what_exists),
         test(path_open__denied_answers_the_same_whether_it_exists_or_not),
+        test(path_open__a_name_below_a_file_does_not_tell_that_it_is_one),
+        test(stat__a_directory_does_not_count_its_entries),
         test(path_open__missing_inside_a_grant_is_told),
         test(path_open__trailing_slash_wants_a_directory),
         test(path_open__empty_over_long_and_malformed_paths_are_refused),
@@ -584,6 +655,7 @@ int main(void) {
         test(path_open__devices_are_closed_but_three),
         test(path_open__proc_and_dev_fd_are_denied_under_every_glob),
         test(path_open__an_exact_grant_below_proc_is_good_but_never_for_oneself),
+        test(path_open__an_exact_grant_of_a_threads_directory_is_never_for_oneself),
         test(path_open__creat_trunc_append_and_excl_on_a_read_grant_leave_the_file),
         test(path_open__write_does_not_imply_read),
         test(path_open__creating_is_judged_by_the_parent_and_the_name),
