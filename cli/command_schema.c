@@ -58,8 +58,8 @@ const struct command command_schema = {
     .bit = COMMAND_SCHEMA,
     .synopsis = "PLUGIN.wasm",
     .summary = "the JSON Schema of a plugin's config",
-    .details = "Asks a plugin for the JSON Schema of its config and prints it byte for byte as\n"
-               "the plugin gave it; --format table lists its fields instead. It runs with no\n"
+    .details = "Asks a plugin for the JSON Schema of its config and prints it as the plugin\n"
+               "gave it; --format table lists its fields instead. It runs with no\n"
                "grants at all.\n",
     .example = "  reglet schema file.wasm --format table\n",
     .operand = "PLUGIN.wasm",

@@ -170,7 +170,7 @@ REGLET_API reglet_status reglet_runtime_get_plugin(reglet_runtime *runtime, cons
                                                    reglet_plugin **out, reglet_error **err);
 
 /**
- * The raw JSON Schema of a loaded plugin's config, byte for byte as the plugin gave it.
+ * The raw JSON Schema of a loaded plugin's config, as reglet_schema has it.
  *
  * @param out       receives the bytes and a NUL that is not counted, to be freed with reglet_free();
  * untouched on failure
