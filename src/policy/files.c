@@ -332,11 +332,6 @@ struct reglet__decision reglet__policy_fs(const struct reglet__policy *policy, e
     return decision;
 }
 
-bool reglet__policy_fs_shows(const struct reglet__policy *policy, const char *path) {
-    return reglet__policy_fs(policy, REGLET__FS_LOOK, path, false).allowed ||
-           reglet__policy_fs(policy, REGLET__FS_LOOK, path, true).allowed;
-}
-
 static bool covers_tree(const struct reglet__capability *capability, const struct reglet__capability *partner,
                         const void *data) {
     return reglet__glob_covers_below(capability->rule.files.glob) && covers_path(capability, partner, data);

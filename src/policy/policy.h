@@ -55,9 +55,8 @@ reglet_status reglet__capability_fs_resolve(struct reglet__capability *capabilit
  * string.
  *
  * Listing: a directory is opened for listing when it passes LOOK, whatever else is granted, and each of its
- * entries is shown only when reglet__policy_fs_shows() says so; "." and ".." always. READ is about content,
- * and is never needed to list: under a grant of /d alone, or of /d and one of its files, a list of /d is
- * filtered all the same.
+ * entries is shown only when it passes LOOK itself; "." and ".." always. READ is about content, and is never
+ * needed to list: under a grant of /d alone, or of /d and one of its files, a list of /d is filtered as well.
  */
 enum reglet__fs_access {
     REGLET__FS_READ,  /* read content */
@@ -108,12 +107,6 @@ bool reglet__policy_has(const struct reglet__policy *policy, enum reglet__kind k
  */
 struct reglet__decision reglet__policy_fs(const struct reglet__policy *policy, enum reglet__fs_access access,
                                           const char *path, bool is_symlink);
-
-/*
- * Whether a directory entry is shown: its own path may be looked at, read or written. Cheap enough for each
- * entry.
- */
-bool reglet__policy_fs_shows(const struct reglet__policy *policy, const char *path);
 
 /*
  * Whether a directory may be moved with everything in it: one write grant covers it and all below it. Without
