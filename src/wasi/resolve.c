@@ -216,6 +216,12 @@ static bool join(char path[REGLET__MAX_PATH], const char *name) {
     return true;
 }
 
+/* The three devices that can be granted are to be opened: what grants that is not about their names in /dev. */
+static bool is_name_of_device(const char *path) {
+    static const char devices[] = "/dev/";
+    return strncmp(path, devices, sizeof devices - 1) == 0;
+}
+
 /* Judges the name in the parent that was opened. */
 static int judge_place(struct reglet__wasi *wasi, unsigned access, const char *name,
                        struct reglet__wasi_place *place) {
@@ -231,6 +237,8 @@ static int judge_place(struct reglet__wasi *wasi, unsigned access, const char *n
         error = reglet__wasi_judge(wasi, false, REGLET__WASI_LOOK, place->path, S_IFDIR);
     if (!error && !join(place->path, name))
         return reglet__wasi_refuse(wasi, access, place->path, "the path is too long to be judged");
+    if (!error && is_name_of_device(place->path))
+        return reglet__wasi_refuse(wasi, access, place->path, "nothing is made, removed or renamed in /dev");
     return error ? error : reglet__wasi_judge(wasi, false, access, place->path, 0);
 }
 

@@ -386,6 +386,40 @@ static void path_open__devices_are_closed_but_three(void **state) {
     assert_int_equal(READ("dev/mem"), WASI_EACCES);
 }
 
+/*
+ * The attack, on a host that runs as root: what may be written to /dev/null may also put a file in its place. Asked
+ * with calls that do nothing where it is not refused.
+ */
+static void path_open__a_granted_device_cannot_be_replaced(void **state) {
+    struct world *world = *state;
+    uint32_t fd;
+    host_mkdir(world, "d");
+    world_grant(world, "fs:write:/dev/null");
+    world_grant(world, "fs:write:$/d/**");
+    assert_int_equal(guest_open(world, ROOT, "dev/null", WASI_OFLAG_CREAT, WRITE_RIGHTS, 0, &fd), 0);
+    assert_int_equal(guest_write(world, fd, "gone"), 0);
+    assert_int_equal(guest_one(world, reglet__preview1_path_create_directory, "dev/null"), WASI_EACCES);
+    assert_int_equal(guest_one(world, reglet__preview1_path_remove_directory, "dev/null"), WASI_EACCES);
+    assert_int_equal(guest_rename(world, "$/d/missing", "dev/null"), WASI_EACCES);
+    assert_int_equal(
+        guest_open(world, ROOT, "dev/null", WASI_OFLAG_CREAT | WASI_OFLAG_EXCL, WRITE_RIGHTS, 0, &fd),
+        WASI_EACCES);
+}
+
+/* The attack: patterns made to cost, and a path that makes them be matched a thousand times in one call. */
+static void path_open__a_long_way_up_and_down_is_ended_by_the_deadline(void **state) {
+    struct world *world = *state;
+    char path[4000] = "";
+    make_tree(world);
+    world_grant(world, "fs:read:$/d/**");
+    for (int i = 0; i < 300; i++)
+        strcat(path, "tmp/../");
+    world_start(world);
+    world->guest->interrupt.deadline = 1;
+    assert_int_equal(READ(path), -1);
+    assert_int_equal(world->guest->stop.status, REGLET_ERR_TIMEOUT);
+}
+
 static void path_open__proc_and_dev_fd_are_denied_under_every_glob(void **state) {
     struct world *world = *state;
     char path[64];
@@ -653,6 +687,8 @@ int main(void) {
         test(path_open__a_fifo_is_not_waited_for),
         test(path_open__a_socket_is_not_opened),
         test(path_open__devices_are_closed_but_three),
+        test(path_open__a_granted_device_cannot_be_replaced),
+        test(path_open__a_long_way_up_and_down_is_ended_by_the_deadline),
         test(path_open__proc_and_dev_fd_are_denied_under_every_glob),
         test(path_open__an_exact_grant_below_proc_is_good_but_never_for_oneself),
         test(path_open__an_exact_grant_of_a_threads_directory_is_never_for_oneself),
