@@ -93,9 +93,15 @@ static void docs__example_in_go_observes(void **state) {
 
 static void libc__works_as_programs_expect(void **state) {
     (void)state;
-    static const char *const checks[] = {
-        "fopen modes",     "descriptors", "directories", "telldir and seekdir", "a large directory",
-        "names and links", "times",       "waiting",     "random"};
+    static const char *const checks[] = {"fopen modes",
+                                         "descriptors",
+                                         "directories",
+                                         "telldir and seekdir",
+                                         "a large directory",
+                                         "names and links",
+                                         "times",
+                                         "waiting",
+                                         "random"};
     struct events events;
     events_init(&events);
     reglet_runtime_options options = REGLET_RUNTIME_OPTIONS_INIT;
