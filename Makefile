@@ -5,6 +5,7 @@
 #   make check                   every test, and every test again under sanitizers
 #   make install PREFIX= DESTDIR=
 #   make check-dev               one preset alone: configure, build, test (dev, check, clang, asan-ubsan, tsan)
+#   make soak                    100,000 observations in one process
 #   make tidy, make format, make clean
 
 PREFIX ?= /usr/local
@@ -14,7 +15,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin:/usr/local/go/bin
 
 headline = @printf '\n==== %s\n' "$(1)"
 
-.PHONY: all demo check check-format check-clang tidy format install clean
+.PHONY: all demo check check-format check-clang soak tidy format install clean
 .NOTPARALLEL:
 
 all:
@@ -46,6 +47,12 @@ check-%:
 	cmake --preset $*
 	cmake --build --preset $*
 	ctest --preset $*
+
+# 100,000 observations in one process: memory and descriptors must not grow after the first thousand.
+soak:
+	cmake --preset check
+	cmake --build --preset check
+	REGLET_SOAK=100000 ctest --preset check -R integration.call --timeout 900
 
 tidy:
 	cmake --preset clang
