@@ -477,7 +477,7 @@ static void cookies__stay_good_after_rewinding_and_when_entries_vanish(void **st
     char name[32];
     uint32_t fd = make_places(world, places);
     for (size_t i = 0; i < PLACES + 2; i += 2) {
-        snprintf(name, sizeof name, "d/%s", places[i].name);
+        snprintf(name, sizeof name, "d/%.15s", places[i].name);
         if (places[i].name[0] != '.')
             unlink(host_path(world, name));
     }
