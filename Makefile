@@ -6,6 +6,7 @@
 #   make install PREFIX= DESTDIR=
 #   make check-dev               one preset alone: configure, build, test (dev, check, clang, asan-ubsan, tsan)
 #   make soak                    100,000 observations in one process
+#   make bench                   the measurements that the documentation quotes
 #   make tidy, make format, make clean
 
 PREFIX ?= /usr/local
@@ -15,7 +16,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin:/usr/local/go/bin
 
 headline = @printf '\n==== %s\n' "$(1)"
 
-.PHONY: all demo check check-format check-clang soak tidy format install clean
+.PHONY: all demo check check-format check-clang soak bench tidy format install clean
 .NOTPARALLEL:
 
 all:
@@ -53,6 +54,11 @@ soak:
 	cmake --preset check
 	cmake --build --preset check
 	REGLET_SOAK=100000 ctest --preset check -R integration.call --timeout 900
+
+# The measurements that the documentation quotes.
+bench:
+	cmake --preset check
+	cmake --build --preset check --target bench
 
 tidy:
 	cmake --preset clang
