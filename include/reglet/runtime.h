@@ -101,7 +101,7 @@ typedef struct reglet_runtime_options {
  * @param out      receives the runtime, to be freed with reglet_runtime_free(); untouched on failure
  * @return REGLET_OK; REGLET_ERR_INVALID_GRANT (which grant, of which plugin, at which character);
  *         REGLET_ERR_INVALID_ARGUMENT (which option, and what it may be); REGLET_ERR_UNSUPPORTED;
- *         REGLET_ERR_NO_MEMORY
+ *         REGLET_ERR_IO (no descriptor is left); REGLET_ERR_NO_MEMORY
  */
 REGLET_API reglet_status reglet_runtime_new(const reglet_runtime_options *options, reglet_runtime **out,
                                             reglet_error **err);
@@ -136,7 +136,7 @@ typedef struct reglet_load_options {
  * @return REGLET_OK; REGLET_ERR_NAME_TAKEN (other bytes: see reglet_runtime_replace_plugin());
  *         REGLET_ERR_INVALID_MODULE; REGLET_ERR_UNKNOWN_IMPORT; REGLET_ERR_SIGNATURE; REGLET_ERR_MODULE_SIZE;
  *         REGLET_ERR_PIN_MISMATCH; REGLET_ERR_TIMEOUT; REGLET_ERR_CANCELLED; REGLET_ERR_INVALID_ARGUMENT;
- *         REGLET_ERR_NO_MEMORY
+ *         REGLET_ERR_IO (no descriptor is left to wait with); REGLET_ERR_NO_MEMORY
  */
 REGLET_API reglet_status reglet_runtime_load_plugin(reglet_runtime *runtime, const char *name,
                                                     const void *wasm, size_t wasm_size,
@@ -153,7 +153,8 @@ REGLET_API reglet_status reglet_runtime_load_plugin_file(reglet_runtime *runtime
  * Puts other bytes under a name that is loaded. Handles that exist answer from the new module from now on;
  * calls in flight finish on the old one. On failure the old one stays.
  *
- * @return as reglet_runtime_load_plugin(), but REGLET_ERR_NOT_LOADED instead of REGLET_ERR_NAME_TAKEN
+ * @return as reglet_runtime_load_plugin(), but REGLET_ERR_NOT_LOADED instead of REGLET_ERR_NAME_TAKEN, and
+ *         REGLET_ERR_CLOSED when the plugin was closed meanwhile
  */
 REGLET_API reglet_status reglet_runtime_replace_plugin(reglet_runtime *runtime, const char *name,
                                                        const void *wasm, size_t wasm_size,

@@ -170,24 +170,41 @@ static reglet_status stopped(const struct reglet__guest *guest, uint32_t *exit_c
 }
 
 /*
+ * Whether this end can be what a refused growth led to. A guest that gets no memory ends by an abort, a wild access or an
+ * exit code of its own; arithmetic, and a stack that is used up, have causes of their own.
+ */
+static bool may_follow_a_refusal(const wasm_trap_t *trap) {
+    wasmtime_trap_code_t code;
+    if (!trap || !wasmtime_trap_code(trap, &code))
+        return true;
+    switch (code) {
+    case WASMTIME_TRAP_CODE_STACK_OVERFLOW:
+    case WASMTIME_TRAP_CODE_INTEGER_OVERFLOW:
+    case WASMTIME_TRAP_CODE_INTEGER_DIVISION_BY_ZERO:
+    case WASMTIME_TRAP_CODE_BAD_CONVERSION_TO_INTEGER: return false;
+    default: return true;
+    }
+}
+
+/*
  * The one place that tells why guest code did not return. What the host noted wins: the engine reports it as
- * just another error. A refused growth comes next: what follows it (a trap, an exit, an abort of the guest's
- * own) is its consequence.
+ * just another error. A refused growth comes next, when it can have led there.
  */
 static reglet_status ended(struct reglet__guest *guest, wasmtime_error_t *error, wasm_trap_t *trap,
                            uint32_t *exit_code, reglet_error **err) {
     const struct reglet_engine_limits *limits = &guest->limits;
+    bool refusal_led_here = may_follow_a_refusal(trap);
     bool exited_well = guest->stop.status == REGLET_ERR_EXIT && guest->stop.exit_code == 0;
     bool host_ended = guest->stop.status != REGLET_OK && guest->stop.status != REGLET_ERR_EXIT;
     reglet_status status;
     if (host_ended || exited_well)
         status = stopped(guest, exit_code, err);
-    else if (limits->refused_memory_bytes)
+    else if (refusal_led_here && limits->refused_memory_bytes)
         status = reglet__fail(err, REGLET_ERR_MEMORY_LIMIT, REGLET_DOMAIN_PLUGIN,
                               "the plugin wanted %llu MiB of memory; it may have %llu MiB",
                               (unsigned long long)((limits->refused_memory_bytes + 0xFFFFF) >> 20),
                               (unsigned long long)(limits->memory_bytes >> 20));
-    else if (limits->refused_table_elements)
+    else if (refusal_led_here && limits->refused_table_elements)
         status = reglet__fail(err, REGLET_ERR_TABLE_LIMIT, REGLET_DOMAIN_PLUGIN,
                               "the plugin wanted %llu table elements; it may have %llu",
                               (unsigned long long)limits->refused_table_elements,
@@ -196,10 +213,10 @@ static reglet_status ended(struct reglet__guest *guest, wasmtime_error_t *error,
         status = stopped(guest, exit_code, err);
     else if (trap)
         status = trapped(trap, err);
-    else {
-        status = reglet__engine_fail(error, REGLET_ERR_INTERNAL, "the engine failed", err);
-        error = NULL;
-    }
+    else if (guest->instantiated)
+        status = reglet__engine_fail(take_ptr(error), REGLET_ERR_INTERNAL, "the engine failed", err);
+    else /* a module that was linked lacks only room: 4 GiB of addresses for its memory */
+        status = reglet__engine_fail(take_ptr(error), REGLET_ERR_NO_MEMORY, "no room for an instance", err);
     if (error)
         wasmtime_error_delete(error);
     if (trap)

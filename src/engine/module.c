@@ -9,15 +9,19 @@
 
 REGLET_DEFINE_CLEANUP(wasmtime_module_t *, wasmtime_module_delete);
 
+/* Not by wasm_valtype_kind(): that aborts the process on a type it has no name for, and a plugin chooses the type. */
 static char letter_of(const wasm_valtype_t *type) {
-    switch (wasm_valtype_kind(type)) {
-    case WASM_I32: return 'i';
-    case WASM_I64: return 'I';
-    case WASM_F32: return 'f';
-    case WASM_F64: return 'F';
-    case WASM_EXTERNREF:
-    case WASM_FUNCREF: return 'r';
-    default: return 'v';
+    wasmtime_valtype_t known;
+    wasmtime_valtype_new(type, &known);
+    wasmtime_valtype_kind_t kind = known.kind;
+    wasmtime_valtype_delete(&known);
+    switch (kind) {
+    case WASMTIME_VALTYPE_KIND_I32: return 'i';
+    case WASMTIME_VALTYPE_KIND_I64: return 'I';
+    case WASMTIME_VALTYPE_KIND_F32: return 'f';
+    case WASMTIME_VALTYPE_KIND_F64: return 'F';
+    case WASMTIME_VALTYPE_KIND_V128: return 'v';
+    default: return 'r';
     }
 }
 
@@ -134,6 +138,10 @@ static int by_name(const void *a, const void *b) {
     return strcmp(((const struct export_entry *)a)->name, ((const struct export_entry *)b)->name);
 }
 
+/*
+ * A name with a NUL in it is left out: no caller can ask for it, and cut at the NUL it would pass for another export,
+ * whose signature is then checked in place of the one that is called.
+ */
 static reglet_status collect_exports(struct reglet__module *module, const wasmtime_module_t *compiled) {
     wasm_exporttype_vec_t exports;
     wasmtime_module_exports(compiled, &exports);
@@ -141,6 +149,8 @@ static reglet_status collect_exports(struct reglet__module *module, const wasmti
     reglet_status status = module->exports ? REGLET_OK : REGLET_ERR_NO_MEMORY;
     for (size_t i = 0; i < exports.size && status == REGLET_OK; i++) {
         const wasm_name_t *name = wasm_exporttype_name(exports.data[i]);
+        if (memchr(name->data, '\0', name->size))
+            continue;
         struct export_entry *entry = &module->exports[module->export_count++];
         entry->name = strndup(name->data, name->size);
         entry->signature = describe_type(wasm_exporttype_type(exports.data[i]));

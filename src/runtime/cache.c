@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "runtime/cache.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -17,7 +18,7 @@
 
 /*
  * A compilation belongs to whoever waits for it, to its thread while that runs, and to the cache's list. The
- * fields below `lock` are guarded by it; `finished` becomes readable, and stays so, when it is done.
+ * fields below `lock` are guarded by it; `finished` becomes readable when it is done.
  */
 struct reglet__compilation {
     atomic_uint references;
@@ -25,7 +26,7 @@ struct reglet__compilation {
     struct reglet__sha256 hash;
     void *wasm; /* the thread's input */
     size_t size;
-    int finished; /* eventfd */
+    int finished; /* eventfd; -1 once it is done and the last who waited is gone */
 
     pthread_mutex_t lock;
     bool done;
@@ -45,7 +46,7 @@ struct reglet_cache {
     struct reglet__engine *engine;
     pthread_mutex_t lock; /* guards the list; never held while something is compiled */
     struct entry *entries;
-    size_t idle_max; /* modules kept though nobody uses them */
+    size_t idle_max; /* modules kept though nobody uses them; 0: none is kept, in use or not */
 };
 
 static struct reglet__compilation *compilation_ref(struct reglet__compilation *compilation) {
@@ -192,23 +193,28 @@ static void drop_idle(reglet_cache *cache) {
 /* --- A compilation
  * ------------------------------------------------------------------------------------------- */
 
-static struct reglet__compilation *compilation_new(const struct reglet__sha256 *hash, const void *wasm,
-                                                   size_t size) {
+static reglet_status compilation_new(const struct reglet__sha256 *hash, const void *wasm, size_t size,
+                                     struct reglet__compilation **out, reglet_error **err) {
     _cleanup_(compilation_unref_p)
     struct reglet__compilation *compilation = calloc(1, sizeof *compilation);
     if (!compilation)
-        return NULL;
+        return reglet__fail_memory(err);
     atomic_init(&compilation->references, 1);
     pthread_mutex_init(&compilation->lock, NULL);
     compilation->hash = *hash;
     compilation->size = size;
     compilation->finished = reglet__sys_eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (compilation->finished < 0)
+        return reglet__fail_errno(err, REGLET_ERR_IO, REGLET_DOMAIN_RUNTIME, errno,
+                                  "no descriptor to wait for the compilation with: %s",
+                                  reglet__errno_text(errno));
     compilation->wasm = malloc(size ? size : 1);
-    if (!compilation->wasm || compilation->finished < 0)
-        return NULL;
+    if (!compilation->wasm)
+        return reglet__fail_memory(err);
     if (size)
         memcpy(compilation->wasm, wasm, size);
-    return take_ptr(compilation);
+    *out = take_ptr(compilation);
+    return REGLET_OK;
 }
 
 /* Says how it ended, and answers whether anybody still waited for that: whoever did may be gone a moment later. */
@@ -238,7 +244,7 @@ static void *compile(void *argument) {
 
     /* What failed, or what everybody gave up, is not kept. */
     pthread_mutex_lock(&cache->lock);
-    bool keep = finish(compilation, module, status, error) && status == REGLET_OK;
+    bool keep = finish(compilation, module, status, error) && status == REGLET_OK && cache->idle_max > 0;
     bool listed = !keep && remove_entry(cache, compilation);
     pthread_mutex_unlock(&cache->lock);
 
@@ -272,11 +278,13 @@ static reglet_status find_or_start(reglet_cache *cache, const struct reglet__sha
         return REGLET_OK;
     }
     _cleanup_(compilation_unref_p)
-    struct reglet__compilation *compilation = compilation_new(hash, wasm, size);
+    struct reglet__compilation *compilation = NULL;
     _cleanup_free_ struct entry *entry = malloc(sizeof *entry);
-    if (!compilation || !entry)
+    if (!entry)
         return reglet__fail_memory(err);
-    reglet_status status = start(cache, compilation, err);
+    reglet_status status = compilation_new(hash, wasm, size, &compilation, err);
+    if (status == REGLET_OK)
+        status = start(cache, compilation, err);
     if (status != REGLET_OK)
         return status;
     *entry = (struct entry){cache->entries, compilation_ref(compilation)};
@@ -325,11 +333,16 @@ static reglet_status given_up(reglet_status status, reglet_error **err) {
 reglet_status reglet__compilation_wait(struct reglet__compilation *compilation,
                                        const struct reglet__interrupt *interrupt, struct reglet__module **out,
                                        reglet_error **err) {
-    struct pollfd finished = {.fd = compilation->finished, .events = POLLIN};
-    int ready = 0;
-    reglet_status status = reglet__interrupt_wait(interrupt, &finished, 1, REGLET__NEVER, &ready);
     pthread_mutex_lock(&compilation->lock);
-    compilation->waiters--;
+    bool done = compilation->done;
+    struct pollfd finished = {.fd = compilation->finished, .events = POLLIN};
+    pthread_mutex_unlock(&compilation->lock);
+    int ready = 0;
+    reglet_status status =
+        done ? REGLET_OK : reglet__interrupt_wait(interrupt, &finished, 1, REGLET__NEVER, &ready);
+    pthread_mutex_lock(&compilation->lock);
+    if (--compilation->waiters == 0 && compilation->done && compilation->finished >= 0)
+        close(take_fd(compilation->finished));
     status = status == REGLET_OK ? result(compilation, out, err) : given_up(status, err);
     pthread_mutex_unlock(&compilation->lock);
     compilation_unref(compilation);

@@ -13,8 +13,7 @@
 /* The cache that runtimes share when they are given none. Takes a reference. */
 reglet_status reglet__cache_shared(reglet_cache **out, reglet_error **err);
 
-/* One that keeps nothing which is not in use; for runtimes that want none. It runs on the shared one's
- * engine. */
+/* One that keeps nothing; for runtimes that want none. It runs on the shared one's engine. */
 reglet_status reglet__cache_none(reglet_cache **out, reglet_error **err);
 
 /* One compilation, running or done. Reference counted. */

@@ -1,10 +1,10 @@
 /*
  * internal.h - what the files of this room share: the runtime, a plugin, a version of its module, one call.
  *
- * Locks, in the order in which they may be held: runtime, plugin. The observe path takes the plugin's twice, for a few
- * instructions each: to find the version it runs on and be counted, and to be counted out again. A version can be
- * replaced and a plugin closed at any moment, so "which one, and I am using it" must be one step; without hazard pointers
- * or the like, that is a lock.
+ * Locks, in the order in which they may be held: runtime, plugin. The observe path takes the plugin's once, for a few
+ * instructions: to find the version it runs on and be counted. A version can be replaced and a plugin closed at any
+ * moment, so "which one, and I am using it" must be one step; without hazard pointers or the like, that is a lock. The
+ * runtime's it takes only when the last call in flight ends.
  */
 #ifndef REGLET_RUNTIME_INTERNAL_H
 #define REGLET_RUNTIME_INTERNAL_H
@@ -41,7 +41,7 @@ struct limits {
     int64_t timeout_ms; /* -1: none */
 };
 
-/* All but the list of plugins is read only once the runtime is made. */
+/* All but the calls and the list of plugins is read only once the runtime is made. */
 struct reglet_runtime {
     atomic_uint references; /* the owner's, and one for each plugin object */
     reglet_cache *cache;
@@ -62,6 +62,8 @@ struct reglet_runtime {
     reglet_log_fn log;
     void *log_user_data;
 
+    atomic_uint calls;   /* in flight, on all plugins: those that are closed already as well */
+    pthread_cond_t idle; /* with `lock`: there is no call */
     pthread_mutex_t lock;
     reglet_plugin *plugins; /* by `next`; each holds a reference */
 };
@@ -105,9 +107,7 @@ struct reglet_plugin {
     reglet_plugin *next;     /* guarded by the runtime's lock */
 
     pthread_mutex_t lock;
-    pthread_cond_t idle;
     struct version *version;
-    unsigned calls; /* in flight */
     bool closed;
 };
 
@@ -122,20 +122,18 @@ reglet_status reglet__plugin_new(reglet_runtime *runtime, const char *name, stru
 /* Takes the version over; the old one goes when its last call ends. CLOSED. */
 reglet_status reglet__plugin_replace(reglet_plugin *plugin, struct version *version, reglet_error **err);
 bool reglet__plugin_has_hash(reglet_plugin *plugin, const struct reglet__sha256 *hash);
-/* Refuses new calls; with `wait`, returns when none is in flight. */
-void reglet__plugin_shut(reglet_plugin *plugin, bool wait);
 
 /* One call in flight: which version it runs on, and what can end it. */
 struct visit {
-    reglet_plugin *plugin;
+    reglet_plugin *plugin;              /* referenced, and with it the runtime */
     struct version *version;            /* referenced */
     struct reglet__interrupt interrupt; /* the token is referenced */
     const char *request_id;             /* the caller's, or NULL */
 };
 
 /*
- * Checks the call's options, starts its clock and counts it in: from here to visit_end() the plugin stays, and with it the
- * runtime. INVALID_ARGUMENT, THREAD_STACK, CLOSED.
+ * Checks the call's options, starts its clock and counts it in: reglet_runtime_free() waits for visit_end().
+ * INVALID_ARGUMENT, THREAD_STACK, CLOSED.
  */
 reglet_status reglet__visit_begin(reglet_plugin *plugin, const reglet_call_options *options,
                                   struct visit *visit, reglet_error **err);

@@ -158,8 +158,8 @@ static reglet_status compile(struct load *load, struct version **out, reglet_err
     if (status == REGLET_OK)
         status = reglet__version_new(module, &load->hash, out, &error);
     if (status != REGLET_OK)
-        reglet__fail(err, status, reglet_error_domain(error), "plugin \"%s\": %s", load->name,
-                     reglet_error_message(error));
+        reglet__fail_errno(err, status, reglet_error_domain(error), reglet_error_errno(error),
+                           "plugin \"%s\": %s", load->name, reglet_error_message(error));
     reglet_error_free(error);
     reglet_cancel_token_unref(load->interrupt.token);
     return status;

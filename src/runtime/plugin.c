@@ -28,7 +28,6 @@ reglet_status reglet__plugin_new(reglet_runtime *runtime, const char *name, stru
     plugin->name = copy;
     plugin->version = version;
     pthread_mutex_init(&plugin->lock, NULL);
-    pthread_cond_init(&plugin->idle, NULL);
     *out = plugin;
     return REGLET_OK;
 }
@@ -44,7 +43,6 @@ void reglet_plugin_unref(reglet_plugin *plugin) {
         return;
     reglet__version_unref(plugin->version);
     pthread_mutex_destroy(&plugin->lock);
-    pthread_cond_destroy(&plugin->idle);
     reglet__runtime_unref(plugin->runtime);
     free(plugin->name);
     free(plugin);
@@ -74,18 +72,12 @@ bool reglet__plugin_has_hash(reglet_plugin *plugin, const struct reglet__sha256 
     return same;
 }
 
-void reglet__plugin_shut(reglet_plugin *plugin, bool wait) {
-    pthread_mutex_lock(&plugin->lock);
-    plugin->closed = true;
-    while (wait && plugin->calls)
-        pthread_cond_wait(&plugin->idle, &plugin->lock);
-    pthread_mutex_unlock(&plugin->lock);
-}
-
 void reglet_plugin_close(reglet_plugin *plugin) {
     if (!plugin)
         return;
-    reglet__plugin_shut(plugin, false);
+    pthread_mutex_lock(&plugin->lock);
+    plugin->closed = true;
+    pthread_mutex_unlock(&plugin->lock);
     reglet__runtime_forget(plugin->runtime, plugin);
 }
 
@@ -93,7 +85,7 @@ static reglet_status enter(reglet_plugin *plugin, struct version **out, reglet_e
     pthread_mutex_lock(&plugin->lock);
     bool closed = plugin->closed;
     if (!closed) {
-        plugin->calls++;
+        atomic_fetch_add(&plugin->runtime->calls, 1);
         *out = plugin->version;
         atomic_fetch_add_explicit(&plugin->version->references, 1, memory_order_relaxed);
     }
@@ -112,19 +104,21 @@ reglet_status reglet__visit_begin(reglet_plugin *plugin, const reglet_call_optio
         status = enter(plugin, &visit->version, err);
     if (status != REGLET_OK)
         return status;
-    visit->plugin = plugin;
+    visit->plugin = reglet_plugin_ref(plugin);
     reglet_cancel_token_ref(visit->interrupt.token);
     return REGLET_OK;
 }
 
 void reglet__visit_end(struct visit *visit) {
-    reglet_plugin *plugin = visit->plugin;
+    reglet_runtime *runtime = visit->plugin->runtime;
     reglet_cancel_token_unref(visit->interrupt.token);
     reglet__version_unref(visit->version);
-    pthread_mutex_lock(&plugin->lock);
-    if (--plugin->calls == 0)
-        pthread_cond_broadcast(&plugin->idle);
-    pthread_mutex_unlock(&plugin->lock);
+    if (atomic_fetch_sub(&runtime->calls, 1) == 1) {
+        pthread_mutex_lock(&runtime->lock);
+        pthread_cond_signal(&runtime->idle);
+        pthread_mutex_unlock(&runtime->lock);
+    }
+    reglet_plugin_unref(visit->plugin);
 }
 
 /* --- Public calls ---------------------------------------------------------------------------------------- */

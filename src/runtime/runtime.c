@@ -254,6 +254,7 @@ void reglet__runtime_unref(reglet_runtime *runtime) {
     free(runtime->working_directory);
     free(runtime->wasi_missing);
     reglet_cache_unref(runtime->cache);
+    pthread_cond_destroy(&runtime->idle);
     pthread_mutex_destroy(&runtime->lock);
     free(runtime);
 }
@@ -300,6 +301,7 @@ reglet_status reglet_runtime_new(const reglet_runtime_options *options, reglet_r
         return reglet__fail_memory(err);
     atomic_init(&runtime->references, 1);
     pthread_mutex_init(&runtime->lock, NULL);
+    pthread_cond_init(&runtime->idle, NULL);
     reglet_status status = configure(runtime, &known, err);
     if (status != REGLET_OK)
         return status;
@@ -317,9 +319,13 @@ void reglet_runtime_free(reglet_runtime *runtime) {
         pthread_mutex_unlock(&runtime->lock);
         if (!plugin)
             break;
-        reglet__plugin_shut(plugin, true);
-        reglet__runtime_forget(runtime, plugin);
+        reglet_plugin_close(plugin);
         reglet_plugin_unref(plugin);
     }
+    /* Calls on plugins that were closed before are waited for as well: the log callback's user data may go next. */
+    pthread_mutex_lock(&runtime->lock);
+    while (atomic_load(&runtime->calls))
+        pthread_cond_wait(&runtime->idle, &runtime->lock);
+    pthread_mutex_unlock(&runtime->lock);
     reglet__runtime_unref(runtime);
 }

@@ -193,6 +193,13 @@ static reglet_status protect(struct reglet__policy *policy, const reglet_runtime
     return status;
 }
 
+static reglet_status given_up(const struct visit *visit, reglet_error **err) {
+    reglet_status status = reglet__interrupt_check(&visit->interrupt);
+    return reglet__fail(err, status, REGLET_DOMAIN_RUNTIME, "%s while the plugin's declaration was resolved",
+                        status == REGLET_ERR_TIMEOUT ? "the call's deadline passed"
+                                                     : "the call was cancelled");
+}
+
 static reglet_status make_policy(const struct visit *visit, struct reglet__policy *policy,
                                  reglet_error **err) {
     const reglet_plugin *plugin = visit->plugin;
@@ -205,9 +212,13 @@ static reglet_status make_policy(const struct visit *visit, struct reglet__polic
         return REGLET_OK;
     const reglet_description *description = NULL;
     reglet_status status = reglet__visit_description(visit, &description, err);
-    for (size_t i = 0; status == REGLET_OK && i < description->capability_count; i++)
+    for (size_t i = 0; status == REGLET_OK && i < description->capability_count; i++) {
         if (declare(policy, plugin->runtime, &description->capabilities[i]) != REGLET_OK)
-            status = reglet__fail_memory(err);
+            return reglet__fail_memory(err);
+        /* Each may cost a walk over links of the file system, along a path that the plugin chose. */
+        if (reglet__interrupt_check(&visit->interrupt) != REGLET_OK)
+            return given_up(visit, err);
+    }
     return status;
 }
 

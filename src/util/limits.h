@@ -4,6 +4,7 @@
 #ifndef REGLET_UTIL_LIMITS_H
 #define REGLET_UTIL_LIMITS_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 /* Defaults of options. */
@@ -17,11 +18,12 @@
 #define REGLET__DEFAULT_MODULE_BYTES   (INT64_C(128) << 20)
 
 /* Fixed. */
-#define REGLET__MAX_RESULT_BYTES (INT64_C(64) << 20) /* one answer of a guest; an option can lower it */
-#define REGLET__MAX_CONFIG_BYTES ((size_t)16 << 20)  /* a config as JSON */
-#define REGLET__JSON_WORK_BYTES  ((size_t)384 << 20) /* for reading one JSON text: 0.9 KiB an object */
-#define REGLET__WASM_STACK_BYTES ((size_t)512 << 10) /* stack of guest code */
-#define REGLET__HOST_STACK_BYTES ((size_t)256 << 10) /* besides, for the host functions it calls */
+#define REGLET__MAX_RESULT_BYTES   (INT64_C(64) << 20) /* one answer of a guest; an option can lower it */
+#define REGLET__MAX_CONFIG_BYTES   ((size_t)16 << 20)  /* a config as JSON */
+#define REGLET__JSON_WORK_BYTES    ((size_t)384 << 20) /* for reading one JSON text: 0.9 KiB an object */
+#define REGLET__WASM_STACK_BYTES   ((size_t)512 << 10) /* stack of guest code */
+#define REGLET__HOST_STACK_BYTES   ((size_t)256 << 10) /* besides, for the host functions it calls */
+#define REGLET__THREAD_STACK_BYTES ((size_t)2 << 20)   /* of the library's own threads */
 
 enum {
     REGLET__JSON_DEPTH = 100,        /* nesting of what a guest answers */

@@ -4,6 +4,8 @@
 #include <signal.h>
 #include <time.h>
 
+#include "util/limits.h"
+
 int reglet__thread_start(pthread_t *thread, const char *name, void *(*run)(void *), void *argument) {
     pthread_attr_t attributes;
     int error = pthread_attr_init(&attributes);
@@ -13,6 +15,9 @@ int reglet__thread_start(pthread_t *thread, const char *name, void *(*run)(void 
     sigfillset(&every);
     pthread_t started;
     error = pthread_attr_setsigmask_np(&attributes, &every);
+    /* The default is the program's, and may be too small for the compiler. */
+    if (!error)
+        error = pthread_attr_setstacksize(&attributes, REGLET__THREAD_STACK_BYTES);
     if (!error && !thread)
         error = pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
     if (!error)

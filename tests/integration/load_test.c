@@ -79,6 +79,18 @@ static void load__component_is_refused_by_name(void **state) {
     expect_refused("\0asm\x0d\0\1\0", 8, REGLET_ERR_INVALID_MODULE, "component");
 }
 
+/* An export that takes a typed function reference, which the engine's C API has no plain name for. */
+static void load__types_beyond_the_abi_are_no_reason_to_abort(void **state) {
+    (void)state;
+    static const unsigned char module[] = {
+        0,    'a', 's', 'm',  1,   0,   0,    0,                 /* header */
+        1,    9,   2,   0x60, 0,   0,   0x60, 1,   0x63, 0,   0, /* types: () -> (), (ref null 0) -> () */
+        3,    2,   1,   1,                                       /* one function of the second type */
+        7,    11,  1,   7,    'o', 'b', 's',  'e', 'r',  'v', 'e', 0, 0, /* exported as observe */
+        0x0a, 4,   1,   2,    0,   0x0b};
+    expect_refused(module, sizeof module, REGLET_ERR_SIGNATURE, "as (reference) -> ()");
+}
+
 static void load__file_errors_name_the_path(void **state) {
     (void)state;
     static const char *const paths[] = {"/nonexistent/x.wasm", "/", "/dev/null"};
@@ -388,6 +400,7 @@ int main(void) {
         cmocka_unit_test(load__text_is_refused),
         cmocka_unit_test(load__native_code_is_refused),
         cmocka_unit_test(load__component_is_refused_by_name),
+        cmocka_unit_test(load__types_beyond_the_abi_are_no_reason_to_abort),
         cmocka_unit_test(load__file_errors_name_the_path),
         cmocka_unit_test(load__fifo_is_not_waited_for),
         cmocka_unit_test(load__unknown_import_is_refused_by_name),
