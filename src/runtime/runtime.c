@@ -225,7 +225,8 @@ static reglet_status find_wasi_host(reglet_runtime *runtime, reglet_error **err)
         runtime->wasi_missing = strdup(reglet_error_message(error));
         status = runtime->wasi_missing ? REGLET_OK : reglet__fail_memory(err);
     } else if (status != REGLET_OK) {
-        reglet__fail(err, status, REGLET_DOMAIN_WASI, "%s", reglet_error_message(error));
+        reglet__fail_errno(err, status, REGLET_DOMAIN_WASI, reglet_error_errno(error), "%s",
+                           reglet_error_message(error));
     }
     reglet_error_free(error);
     return status;

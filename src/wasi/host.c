@@ -19,8 +19,21 @@ static int open_high(const char *path, int flags) {
     return fd < 0 || fd > 2 ? take_fd(fd) : fcntl(fd, F_DUPFD_CLOEXEC, 3);
 }
 
+/* A shortage passes: a runtime that took it for a lack of the system would refuse files for all its life. */
+static bool is_shortage(int error) {
+    return error == EMFILE || error == ENFILE || error == ENOMEM;
+}
+
+static reglet_status short_of(int error, reglet_error **err) {
+    return reglet__fail_errno(err, error == ENOMEM ? REGLET_ERR_NO_MEMORY : REGLET_ERR_IO, REGLET_DOMAIN_WASI,
+                              error, "files cannot be judged without descriptors of our own: %s",
+                              reglet__errno_text(error));
+}
+
 static reglet_status open_proc(int *out, reglet_error **err) {
     _cleanup_fd_ int fd = open_high("/proc/self/fd", O_RDONLY | O_DIRECTORY);
+    if (fd < 0 && is_shortage(errno))
+        return short_of(errno, err);
     if (fd < 0)
         return reglet__fail_errno(err, REGLET_ERR_UNSUPPORTED, REGLET_DOMAIN_WASI, errno,
                                   "no access to files: /proc/self/fd cannot be opened: %s; mount /proc",
@@ -36,12 +49,16 @@ static reglet_status open_proc(int *out, reglet_error **err) {
 static reglet_status open_root(int *out, reglet_error **err) {
     struct open_how how = {.flags = O_PATH | O_DIRECTORY | O_CLOEXEC, .resolve = RESOLVE_NO_MAGICLINKS};
     _cleanup_fd_ int tried = reglet__sys_openat2(AT_FDCWD, "/", &how);
+    if (tried < 0 && is_shortage(errno))
+        return short_of(errno, err);
     if (tried < 0)
         return reglet__fail_errno(err, REGLET_ERR_UNSUPPORTED, REGLET_DOMAIN_WASI, errno,
                                   "no access to files: openat2 does not work: %s; it needs Linux 5.6 and a "
                                   "system call filter that lets it through",
                                   reglet__errno_text(errno));
     _cleanup_fd_ int fd = open_high("/", O_PATH | O_DIRECTORY);
+    if (fd < 0 && is_shortage(errno))
+        return short_of(errno, err);
     if (fd < 0)
         return reglet__fail_errno(err, REGLET_ERR_UNSUPPORTED, REGLET_DOMAIN_WASI, errno,
                                   "no access to files: / cannot be opened: %s", reglet__errno_text(errno));

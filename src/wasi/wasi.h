@@ -14,7 +14,7 @@ extern const size_t reglet__wasi_import_count;
 /*
  * What the process offers for deciding on files: an open /proc/self/fd and a working openat2. Made once per
  * process. REGLET_ERR_UNSUPPORTED, with one clear message, where the kernel or a missing /proc does not allow
- * it.
+ * it; REGLET_ERR_IO or REGLET_ERR_NO_MEMORY where it only failed this time.
  */
 struct reglet__wasi_host;
 reglet_status reglet__wasi_host_get(const struct reglet__wasi_host **out, reglet_error **err);

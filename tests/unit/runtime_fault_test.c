@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "util/sys.h"
 
@@ -153,6 +154,26 @@ static void observe_hosts(char *json, size_t size) {
     reglet_runtime_free(runtime);
 }
 
+/* Comes first: what the process needs for files is opened once, and kept. */
+static void runtime__no_descriptor_left_is_an_error_and_may_pass(void **state) {
+    (void)state;
+    struct rlimit before, none;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    none = (struct rlimit){3, before.rlim_max};
+    reglet_runtime *runtime = NULL;
+    reglet_error *error = NULL;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    reglet_status status = reglet_runtime_new(NULL, &runtime, &error);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_string_equal(reglet_status_name(status), "io");
+    assert_int_equal(reglet_error_errno(error), EMFILE);
+    assert_null(runtime);
+    reglet_error_free(error);
+    char json[4096];
+    observe_hosts(json, sizeof json);
+    assert_non_null(strstr(json, "\"status\":true"));
+}
+
 /* Without a way to ask the kernel what was opened, a granted file is refused: never fall back to path strings. */
 static void files__kernel_that_cannot_resolve_refuses(void **state) {
     (void)state;
@@ -195,6 +216,7 @@ static void load__no_descriptor_left_is_an_error(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(runtime__no_descriptor_left_is_an_error_and_may_pass),
         cmocka_unit_test(files__kernel_that_cannot_resolve_refuses),
         cmocka_unit_test(load__no_descriptor_left_is_an_error),
         cmocka_unit_test(whole_way__every_allocation_may_fail),
