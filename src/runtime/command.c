@@ -40,10 +40,25 @@ static reglet_status open_preopens(const reglet_command_options *options,
     return REGLET_OK;
 }
 
+/* A module that exits while it describes itself has not run as a command: its exit code must not pass for one. */
+static reglet_status find_policy(const struct visit *visit, const struct reglet__policy **out,
+                                 reglet_error **err) {
+    reglet_error *error = NULL;
+    reglet_status status = reglet__visit_policy(visit, out, &error);
+    if (status == REGLET_ERR_EXIT) {
+        status = reglet__fail(err, REGLET_ERR_PLUGIN, REGLET_DOMAIN_PLUGIN, "while it described itself: %s",
+                              reglet_error_message(error));
+        reglet_error_free(error);
+    } else if (status != REGLET_OK) {
+        *err = error;
+    }
+    return status;
+}
+
 static reglet_status run(const struct visit *visit, const reglet_command_options *options,
                          uint32_t *exit_code, reglet_error **err) {
     const struct reglet__policy *policy = NULL;
-    reglet_status status = reglet__visit_policy(visit, &policy, err);
+    reglet_status status = find_policy(visit, &policy, err);
     if (status != REGLET_OK)
         return status;
     size_t count = options->preopen_count;

@@ -105,6 +105,7 @@ reglet_status reglet__visit_begin(reglet_plugin *plugin, const reglet_call_optio
     if (status != REGLET_OK)
         return status;
     visit->plugin = reglet_plugin_ref(plugin);
+    visit->exit_code = NULL;
     reglet_cancel_token_ref(visit->interrupt.token);
     return REGLET_OK;
 }
@@ -162,7 +163,7 @@ reglet_status reglet_plugin_schema(reglet_plugin *plugin, const reglet_call_opti
 
 /* Runs observe and turns whatever comes of it into a result. */
 static reglet_status run_observe(const struct visit *visit, const char *config, size_t size,
-                                 reglet_result **out, uint32_t *exit_code, reglet_error **err) {
+                                 reglet_result **out, reglet_error **err) {
     const struct reglet__policy *policy = NULL;
     reglet_status status = reglet__visit_policy(visit, &policy, err);
     if (status != REGLET_OK)
@@ -170,8 +171,8 @@ static reglet_status run_observe(const struct visit *visit, const char *config, 
     const struct call_setup setup = {.visit = visit, .policy = policy};
     struct answer answer = {0};
     bool first = visit->version->generation == 1;
-    status =
-        reglet__call_export(&setup, first ? "observe" : "_observe", config, size, &answer, exit_code, err);
+    status = reglet__call_export(&setup, first ? "observe" : "_observe", config, size, &answer,
+                                 visit->exit_code, err);
     if (status != REGLET_OK)
         return status;
     uint64_t most = visit->plugin->runtime->limits.evidence_bytes;
@@ -193,7 +194,7 @@ static bool is_plugins_doing(reglet_status status) {
     return status <= REGLET_ERR_MISSING_EXPORT && status != REGLET_ERR_INTERNAL;
 }
 
-static reglet_status observe(const struct visit *visit, const reglet_config *config, reglet_result **out,
+static reglet_status observe(struct visit *visit, const reglet_config *config, reglet_result **out,
                              reglet_error **err) {
     const char *json = "{}";
     size_t size = 2;
@@ -201,10 +202,11 @@ static reglet_status observe(const struct visit *visit, const reglet_config *con
         return reglet__fail_memory(err);
     _cleanup_error_ reglet_error *error = NULL;
     uint32_t exit_code = 0;
+    visit->exit_code = &exit_code;
     reglet_status status =
         visit->plugin->runtime->check_config ? check_config(visit, config, &error) : REGLET_OK;
     if (status == REGLET_OK)
-        status = run_observe(visit, json, size, out, &exit_code, &error);
+        status = run_observe(visit, json, size, out, &error);
     if (status == REGLET_OK)
         return REGLET_OK;
     if (!is_plugins_doing(status)) {

@@ -71,7 +71,7 @@ static const char *describe_export(const struct version *version) {
 static reglet_status ask(const struct visit *visit, const char *name, struct answer *answer,
                          reglet_error **err) {
     const struct call_setup setup = {.visit = visit};
-    return reglet__call_export(&setup, name, NULL, 0, answer, NULL, err);
+    return reglet__call_export(&setup, name, NULL, 0, answer, visit->exit_code, err);
 }
 
 reglet_status reglet__visit_description(const struct visit *visit, const reglet_description **out,

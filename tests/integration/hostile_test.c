@@ -189,6 +189,26 @@ static void observe__exit_code_is_in_the_result(void **state) {
     reglet_runtime_free(runtime);
 }
 
+/* With a grant for all plugins it is asked first what it declares, and exits there already. */
+static void observe__exit_while_it_describes_itself_is_told_as_such(void **state) {
+    (void)state;
+    static const char *const shared[] = {"env:HOME"};
+    reglet_runtime_options options = REGLET_RUNTIME_OPTIONS_INIT;
+    options.shared_grants = shared;
+    options.shared_grant_count = 1;
+    reglet_runtime *runtime = new_runtime(&options);
+    reglet_plugin *plugin = load_guest(runtime, "exit_3");
+    reglet_result *result = observe_json(plugin, NULL, 0);
+    assert_int_equal(reglet_result_exit_code(result), 3);
+    expect_plugin_error(result, REGLET_ERR_EXIT, "code 3");
+    uint32_t exit_code = 77;
+    reglet_error *error = NULL;
+    EXPECT(reglet_plugin_run_command(plugin, NULL, &exit_code, &error), REGLET_ERR_PLUGIN, error);
+    assert_int_equal(exit_code, 77);
+    reglet_plugin_unref(plugin);
+    reglet_runtime_free(runtime);
+}
+
 /* The same attacks from the exports that tell about a plugin. */
 static void describe__attacks_end_the_same_way(void **state) {
     (void)state;
@@ -315,6 +335,7 @@ int main(void) {
         cmocka_unit_test(observe__floods_of_output_are_limited),
         cmocka_unit_test(observe__missing_exports_are_named),
         cmocka_unit_test(observe__exit_code_is_in_the_result),
+        cmocka_unit_test(observe__exit_while_it_describes_itself_is_told_as_such),
         cmocka_unit_test(describe__attacks_end_the_same_way),
         cmocka_unit_test(schema__attacks_end_the_same_way),
         cmocka_unit_test(describe__first_answer_is_kept),
