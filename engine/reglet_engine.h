@@ -9,6 +9,9 @@
 /* As wasm_engine_new_with_config(), but a failure is an error and not an abort. Takes `config` over. */
 wasmtime_error_t *reglet_engine_new(wasm_config_t *config, wasm_engine_t **out);
 
+/* Makes the memory image that instances start from now, and not with the first of them. */
+wasmtime_error_t *reglet_engine_module_prepare(const wasmtime_module_t *module);
+
 /* What one instance may grow to, and what was refused. */
 struct reglet_engine_limits {
     uint64_t memory_bytes;

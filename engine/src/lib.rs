@@ -1,11 +1,11 @@
 //! The engine under libreglet: Wasmtime's C API as it is, and the few things that it lacks.
 //!
 //! Everything here is declared for C in `engine/reglet_engine.h`. The C API keeps the fields of its types
-//! to itself; each type that is opened here is `repr(C)` around the one field that is meant, and `sole_field`
-//! holds that assumption at compile time.
+//! to itself; each type that is opened here holds just the one field that is meant, and `sole_field` checks at
+//! compile time that there is no room for another.
 
 use std::ffi::c_char;
-use wasmtime::{Config, Engine, ResourceLimiter, Store};
+use wasmtime::{Config, Engine, Module, ResourceLimiter, Store};
 pub use wasmtime_c_api::*;
 
 /// Fails to compile unless `$outer` has exactly the layout of `$inner`, its only field.
@@ -18,6 +18,7 @@ macro_rules! sole_field {
 }
 sole_field!(wasm_config_t, Config);
 sole_field!(wasm_engine_t, Engine);
+sole_field!(wasmtime_module_t, Module);
 sole_field!(wasmtime_store_t, Store<WasmtimeStoreData>);
 
 /// Creates an engine and answers an error where `wasm_engine_new_with_config` aborts the process.
@@ -35,6 +36,14 @@ pub unsafe extern "C" fn reglet_engine_new(
         }
         Err(error) => Some(Box::new(error.into())),
     }
+}
+
+/// Makes the memory image that instances of the module start from, which the engine otherwise leaves to the first
+/// instance: so that what can fail there (no descriptor, no memory, a kernel that is busy) fails while loading.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn reglet_engine_module_prepare(module: &wasmtime_module_t) -> Option<Box<wasmtime_error_t>> {
+    let module: &Module = unsafe { &*std::ptr::from_ref(module).cast() };
+    module.initialize_copy_on_write_image().err().map(|error| Box::new(error.into()))
 }
 
 /// What one instance may grow to, and what was refused: the C API's own limiter refuses without a trace.

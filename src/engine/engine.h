@@ -47,6 +47,7 @@ struct reglet__guest_limits {
 struct reglet__guest_options {
     struct reglet__guest_limits limits;
     const struct reglet__interrupt *interrupt;
+    bool ends_by_exit; /* a command: an exit is its end, whatever it was refused before */
     void *states[REGLET__ROOM_COUNT];
 };
 

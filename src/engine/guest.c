@@ -194,8 +194,9 @@ static reglet_status ended(struct reglet__guest *guest, wasmtime_error_t *error,
                            uint32_t *exit_code, reglet_error **err) {
     const struct reglet_engine_limits *limits = &guest->limits;
     bool refusal_led_here = may_follow_a_refusal(trap);
-    bool exited_well = guest->stop.status == REGLET_ERR_EXIT && guest->stop.exit_code == 0;
-    bool host_ended = guest->stop.status != REGLET_OK && guest->stop.status != REGLET_ERR_EXIT;
+    bool exited = guest->stop.status == REGLET_ERR_EXIT;
+    bool exited_well = exited && (guest->stop.exit_code == 0 || guest->options.ends_by_exit);
+    bool host_ended = guest->stop.status != REGLET_OK && !exited;
     reglet_status status;
     if (host_ended || exited_well)
         status = stopped(guest, exit_code, err);
@@ -209,7 +210,7 @@ static reglet_status ended(struct reglet__guest *guest, wasmtime_error_t *error,
                               "the plugin wanted %llu table elements; it may have %llu",
                               (unsigned long long)limits->refused_table_elements,
                               (unsigned long long)limits->table_elements);
-    else if (guest->stop.status == REGLET_ERR_EXIT)
+    else if (exited)
         status = stopped(guest, exit_code, err);
     else if (trap)
         status = trapped(trap, err);

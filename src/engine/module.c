@@ -210,6 +210,22 @@ static void module_free(struct reglet__module *module) {
 }
 REGLET_DEFINE_CLEANUP(struct reglet__module *, module_free);
 
+/*
+ * Makes the memory image of the module while it is loaded. The kernel refuses to seal it while anybody, be it a monitor
+ * of the kernel's own, holds one of its pages; that passes, so it is tried again.
+ */
+static reglet_status prepare_image(const wasmtime_module_t *module, reglet_error **err) {
+    enum { TRIES = 5 };
+    wasmtime_error_t *error = reglet_engine_module_prepare(module);
+    for (int tries = 1; error && tries < TRIES; tries++) {
+        wasmtime_error_delete(error);
+        error = reglet_engine_module_prepare(module);
+    }
+    return error ? reglet__engine_fail(error, REGLET_ERR_NO_MEMORY,
+                                       "no memory image can be made of the module", err)
+                 : REGLET_OK;
+}
+
 reglet_status reglet__module_compile(struct reglet__engine *engine, const void *wasm, size_t size,
                                      struct reglet__module **out, reglet_error **err) {
     const char *other = other_file_type(wasm, size);
@@ -222,6 +238,8 @@ reglet_status reglet__module_compile(struct reglet__engine *engine, const void *
     if (error)
         return reglet__engine_fail(error, REGLET_ERR_INVALID_MODULE, "no valid WebAssembly module", err);
     reglet_status status = check_imports(engine, compiled, err);
+    if (status == REGLET_OK)
+        status = prepare_image(compiled, err);
     if (status != REGLET_OK)
         return status;
     _cleanup_(module_free_p)
