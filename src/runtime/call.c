@@ -113,6 +113,7 @@ static reglet_status open_call(struct call *call, uint32_t *exit_code, reglet_er
     const struct reglet__guest_options options = {
         .limits = {runtime->limits.memory, runtime->limits.table_elements},
         .interrupt = &call->setup->visit->interrupt,
+        .ends_by_exit = call->setup->command != NULL,
         .states = {[REGLET__ROOM_WASI] = call->wasi, [REGLET__ROOM_HOST] = &call->host},
     };
     return reglet__guest_new(call->setup->visit->version->module, &options, &call->guest, exit_code, err);

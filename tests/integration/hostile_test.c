@@ -189,6 +189,20 @@ static void observe__exit_code_is_in_the_result(void **state) {
     reglet_runtime_free(runtime);
 }
 
+/* A plugin that exits after it got too little memory tells of that; a command may have gone on without. */
+static void refused_memory__then_an_exit_is_the_end_of_a_command(void **state) {
+    (void)state;
+    reglet_runtime *runtime = cautious_runtime();
+    reglet_plugin *plugin = load_guest(runtime, "memory_refused_then_exits");
+    expect_plugin_error(observe_json(plugin, NULL, 0), REGLET_ERR_MEMORY_LIMIT, "it may have 128 MiB");
+    uint32_t exit_code = 77;
+    reglet_error *error = NULL;
+    EXPECT(reglet_plugin_run_command(plugin, NULL, &exit_code, &error), REGLET_OK, error);
+    assert_int_equal(exit_code, 5);
+    reglet_plugin_unref(plugin);
+    reglet_runtime_free(runtime);
+}
+
 /* With a grant for all plugins it is asked first what it declares, and exits there already. */
 static void observe__exit_while_it_describes_itself_is_told_as_such(void **state) {
     (void)state;
@@ -335,6 +349,7 @@ int main(void) {
         cmocka_unit_test(observe__floods_of_output_are_limited),
         cmocka_unit_test(observe__missing_exports_are_named),
         cmocka_unit_test(observe__exit_code_is_in_the_result),
+        cmocka_unit_test(refused_memory__then_an_exit_is_the_end_of_a_command),
         cmocka_unit_test(observe__exit_while_it_describes_itself_is_told_as_such),
         cmocka_unit_test(describe__attacks_end_the_same_way),
         cmocka_unit_test(schema__attacks_end_the_same_way),
