@@ -26,8 +26,8 @@
  * - fork. Forking a process that uses the library and calling exec in the child is safe: every descriptor is
  *   close-on-exec. In a child that does not exec, no function of this library may be called.
  * - Descriptors. Two for the process (its procfs, to find the real path of what a plugin opened, and its root), one
- * for each load while it compiles, one for each plugin's call in flight and each file that a plugin has open, one for
- * each cancel token that something slept on.
+ * for each load while it compiles, one for each loaded module (what its memory starts from), one for each plugin's call
+ * in flight and each file that a plugin has open, one for each cancel token that something slept on.
  * - Memory. 4 GiB of address space, not memory, is reserved for each call in flight. Out of memory is an
  * error code here; the engine's compiler aborts the process instead, and json-c, which reads what plugins answer,
  * may still fail hard when the heap runs out while it works.

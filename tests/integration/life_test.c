@@ -57,24 +57,28 @@ static void unref__during_a_call_leaves_the_call_its_plugin(void **state) {
 
 /* --- What a process has too little of -------------------------------------------------------------------- */
 
-static int open_descriptors(void) {
+static int open_events(void) {
     int count = 0;
     DIR *dir = opendir("/proc/self/fd");
     assert_non_null(dir);
-    while (readdir(dir))
-        count++;
+    for (struct dirent *entry; (entry = readdir(dir));) {
+        char target[256] = "";
+        if (readlinkat(dirfd(dir), entry->d_name, target, sizeof target - 1) > 0 && strstr(target, "eventfd"))
+            count++;
+    }
     closedir(dir);
     return count;
 }
 
-static void load__plugins_hold_no_descriptor(void **state) {
+/* What a compilation is waited for with goes with the last who waits; the image of the module's memory stays. */
+static void load__plugins_keep_no_event_descriptor(void **state) {
     (void)state;
     static const char *const guests[] = {"counter", "trap", "recursion", "exit_0", "exit_3"};
     reglet_runtime *runtime = new_runtime(NULL);
-    int before = open_descriptors();
+    int before = open_events();
     for (size_t i = 0; i < sizeof guests / sizeof *guests; i++)
         reglet_plugin_unref(load_guest(runtime, guests[i]));
-    assert_int_equal(open_descriptors(), before);
+    assert_int_equal(open_events(), before);
     reglet_runtime_free(runtime);
 }
 
@@ -192,7 +196,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(free__waits_for_calls_on_plugins_that_were_closed),
         cmocka_unit_test(unref__during_a_call_leaves_the_call_its_plugin),
-        cmocka_unit_test(load__plugins_hold_no_descriptor),
+        cmocka_unit_test(load__plugins_keep_no_event_descriptor),
         cmocka_unit_test(observe__without_room_for_an_instance_says_so),
         cmocka_unit_test(observe__inside_a_log_callback_works),
 #if !REGLET_SANITIZED
