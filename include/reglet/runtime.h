@@ -43,8 +43,8 @@ typedef enum reglet_cache_mode {
 typedef struct reglet_runtime_options {
     size_t struct_size; /**< sizeof(reglet_runtime_options); REGLET_RUNTIME_OPTIONS_INIT sets it */
 
-    const char
-        *host_version; /**< version of the embedding program, for plugins and logs; NULL: the library's */
+    /** Version of the embedding program, kept for host functions that will tell it. NULL: the library's. */
+    const char *host_version;
 
     const reglet_grant *grants; /**< capabilities granted by name; they apply as they are */
     size_t grant_count;

@@ -232,6 +232,8 @@ static void free__results_and_handles_outlive_the_runtime(void **state) {
     reglet_runtime_free(runtime);
     reglet_error *error = NULL;
     EXPECT(reglet_plugin_observe(plugin, NULL, NULL, &none, &error), REGLET_ERR_CLOSED, error);
+    assert_ptr_equal(reglet_plugin_ref(plugin), plugin);
+    reglet_plugin_unref(plugin);
     assert_string_equal(reglet_plugin_name(plugin), "counter");
     reglet_plugin_unref(plugin);
     assert_string_equal(description->name, "counter");

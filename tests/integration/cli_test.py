@@ -239,6 +239,22 @@ class Help(CliTest):
         self.assertIn(version["version"], self.reglet("version").out)
 
 
+    def test_docs_show_a_denial_as_it_is_printed(self):
+        denied = self.reglet("observe", FILE_PLUGIN, "path=/etc/shadow", "--grant", "fs:read:/etc/hosts")
+        self.assert_code(1, denied)
+        for name in ["README.md", "docs/cli.md", "docs/policy.md"]:
+            with open(os.path.join(SOURCE, name), encoding="utf-8") as file:
+                self.assertIn(denied.err, file.read(), name)
+
+    def test_manual_and_completions_are_well_formed(self):
+        for command in [["mandoc", "-Tlint", "-Wwarning", "cli/reglet.1"], ["zsh", "-n", "cli/completions/_reglet"],
+                        ["bash", "-n", "cli/completions/reglet.bash"]]:
+            if not shutil.which(command[0]):
+                continue
+            done = subprocess.run(command, cwd=SOURCE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+            self.assertEqual((done.returncode, done.stdout), (0, b""), command)
+
+
 class Describe(CliTest):
     def test_json_has_what_the_plugin_says(self):
         result = self.reglet("describe", FILE_PLUGIN, "--format", "json")
@@ -246,6 +262,7 @@ class Describe(CliTest):
         description = result.json()
         self.assertEqual(description["name"], "file")
         self.assertEqual(description["capabilities"], [{"kind": "fs", "pattern": "read:**"}])
+        self.assertGreaterEqual(set(description), {"name", "version", "description", "capabilities"})
         self.assertEqual(result.out.count("\n"), 1)
 
     def test_table_is_for_terminals_and_json_for_the_rest(self):
@@ -326,6 +343,17 @@ class Observe(CliTest):
         self.assert_code(0, result)
         self.assertEqual(result.json()["evidence"]["data"], {"a": 1})
 
+    def test_values_may_come_from_several_files(self):
+        files = [self.write("1.json", '{"status":false,"raw":"one"}'), self.write("2.json", '{"status":true}')]
+        result = self.reglet("observe", guest("result_is_config"), "--values", files[0], "--values", files[1])
+        self.assert_code(0, result)
+        self.assertEqual(result.json()["evidence"]["raw"], "one")
+
+    def test_a_plugins_standard_input_is_empty(self):
+        result = self.reglet("observe", guest("fsprobe"), "op=read", "fd:=0", "size:=10", input=b"the operator's")
+        self.assert_code(0, result)
+        self.assertEqual((result.json()["evidence"]["data"]["errno"], result.json()["evidence"]["data"]["bytes"]), ("OK", 0))
+
     def test_values_that_are_no_object_are_refused(self):
         for text in ["", "[]", "{", "1", "{} {}"]:
             path = self.write("values.json", text)
@@ -392,6 +420,12 @@ class Observe(CliTest):
         self.assertEqual(result.err, "")
         result = self.reglet("observe", "no-such.wasm", "-q")
         self.assert_one_line(result.err)
+
+    def test_verbose_adds_debug_messages(self):
+        if not os.path.exists(guest("go_v1")):
+            self.skipTest("no Go")
+        self.assertNotIn("DEBUG", self.reglet("observe", guest("go_v1"), "op=hello").err)
+        self.assertIn("[go_v1] DEBUG initialising home_set=", self.reglet("observe", guest("go_v1"), "op=hello", "-v").err)
 
     def test_what_a_plugin_logs_has_its_name_before_it(self):
         if not os.path.exists(guest("go_v1")):
@@ -468,6 +502,27 @@ class Configuration(CliTest):
         result = self.reglet("observe", guest("result_is_config"), "--name", "file", "status:=true")
         self.assert_code(3, result)
         self.assertEqual(result.json()["error"]["code"], "pin_mismatch")
+
+    def test_a_module_that_a_plugin_rewrote_is_refused_by_its_pin(self):
+        module = os.path.join(self.scratch, "plugins/file.wasm")
+        os.mkdir(os.path.dirname(module))
+        shutil.copyfile(FILE_PLUGIN, module)
+        self.write(".reglet/config.yaml", self.pinned("/etc/hosts"))
+        observe = ["observe", module, "path=/etc/hosts"]
+        self.assert_code(0, self.reglet(*observe))
+        other = guest("counter")
+        self.assert_code(0, self.reglet("run", "--grant", f"fs:write:{self.scratch}/**", "--grant", f"fs:read:{other}",
+                                        guest("cp"), other, module))
+        result = self.reglet(*observe)
+        self.assert_code(3, result)
+        self.assertEqual(result.json()["error"]["code"], "pin_mismatch")
+
+    def test_the_example_of_the_docs_is_read(self):
+        with open(os.path.join(SOURCE, "docs/configuration.md"), encoding="utf-8") as file:
+            config = self.write("c.yaml", re.search(r"```yaml\n(.*?)```", file.read(), re.DOTALL).group(1))
+        result = self.reglet("describe", FILE_PLUGIN, "--name", "other", "--config", config)
+        self.assert_code(0, result)
+        self.assertEqual(result.err, "")
 
     def test_grants_by_name_alone_warn_once(self):
         config = self.write("c.yaml", "plugins:\n  file: {capabilities: ['fs:read:/etc/hosts']}\n  other: {capabilities: [env:A]}\n")
@@ -593,6 +648,28 @@ class Run(CliTest):
         self.assertIn(f"(grant it with --grant fs:read:{other})", denied.err)
         self.assert_code(1, self.tool("write", path, "new", options=granted))
         self.assertNotIn("denied", self.tool("cat", other, options=[*granted, "--quiet"]).err.replace("Permission denied", ""))
+
+    def test_programs_of_others_are_held_by_grants_of_single_files(self):
+        path = self.write("d/f", "content\n")
+        self.write("d/g", "other\n")
+        grant = ["run", "--grant", f"fs:read:{path}"]
+        self.assertEqual(self.reglet(*grant, guest("cat"), path).out, "content\n")
+        listed = self.reglet(*grant, guest("ls"), os.path.dirname(path))
+        self.assert_code(0, listed)
+        self.assertEqual([line.split()[-1] for line in listed.out.splitlines()], [".", "..", "f"])
+        copied = self.reglet(*grant, guest("cp"), path, path + ".copy")
+        self.assert_code(1, copied)
+        self.assertIn(f"reglet: denied: cp: write {path}.copy (grant it with --grant fs:write:{path}.copy)", copied.err)
+        self.assertEqual(sorted(os.listdir(os.path.dirname(path))), ["f", "g"])
+
+    def test_two_directories_stand_beside_each_other(self):
+        self.write("d/f", "content\n")
+        os.mkdir(os.path.join(self.scratch, "e"))
+        options = ["run", "--dir", "d:/one", "--dir", "e:/two"]
+        self.assert_code(0, self.reglet(*options, guest("cp"), "/one/f", "/two/g"))
+        self.assertEqual(self.reglet(*options, guest("cat"), "/two/g").out, "content\n")
+        self.assert_code(1, self.reglet(*options, guest("cat"), "/one/../e/g"))
+        self.assertEqual(self.reglet("run", "--dir", "d", guest("cat"), "d/f").out, "content\n")
 
     def test_a_directory_is_read_and_written_under_its_guest_name(self):
         self.write("d/f", "content\n")

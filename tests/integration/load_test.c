@@ -1,6 +1,8 @@
 #define _GNU_SOURCE
 #include "tests/integration/support.h"
 
+#include <errno.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -94,12 +96,14 @@ static void load__types_beyond_the_abi_are_no_reason_to_abort(void **state) {
 static void load__file_errors_name_the_path(void **state) {
     (void)state;
     static const char *const paths[] = {"/nonexistent/x.wasm", "/", "/dev/null"};
+    static const int errors[] = {ENOENT, EISDIR, 0};
     reglet_runtime *runtime = new_runtime(NULL);
     for (size_t i = 0; i < 3; i++) {
         reglet_plugin *plugin = NULL;
         reglet_error *error = NULL;
         reglet_status status = reglet_runtime_load_plugin_file(runtime, "p", paths[i], NULL, &plugin, &error);
         assert_non_null(strstr(reglet_error_message(error), paths[i]));
+        assert_int_equal(reglet_error_errno(error), errors[i]);
         expect_status(status, REGLET_ERR_IO, error, paths[i]);
         assert_null(plugin);
     }
@@ -340,6 +344,39 @@ static void replace__handles_answer_from_the_new_module(void **state) {
     reglet_runtime_free(runtime);
 }
 
+struct caller {
+    reglet_plugin *plugin;
+    reglet_result *result;
+};
+
+static void *observe_in_thread(void *argument) {
+    struct caller *caller = argument;
+    caller->result = observe_json(caller->plugin, NULL, 600);
+    return NULL;
+}
+
+static void replace__calls_in_flight_finish_on_the_old_module(void **state) {
+    (void)state;
+    reglet_runtime *runtime = new_runtime(NULL);
+    struct bytes old = read_guest("sleep_forever"), new = read_guest("counter");
+    struct caller caller = {0};
+    reglet_error *error = NULL;
+    EXPECT(reglet_runtime_load_plugin(runtime, "p", old.data, old.size, NULL, &caller.plugin, &error),
+           REGLET_OK, error);
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, observe_in_thread, &caller), 0);
+    usleep(100000);
+    error = NULL;
+    EXPECT(reglet_runtime_replace_plugin(runtime, "p", new.data, new.size, NULL, &error), REGLET_OK, error);
+    expect_evidence(observe_json(caller.plugin, NULL, 0), "\"calls\":1");
+    pthread_join(thread, NULL);
+    expect_plugin_error(caller.result, REGLET_ERR_TIMEOUT, "deadline"); /* it slept on, in the old one */
+    free(old.data);
+    free(new.data);
+    reglet_plugin_unref(caller.plugin);
+    reglet_runtime_free(runtime);
+}
+
 /* --- Many threads ---------------------------------------------------------------------------------------- */
 
 struct loader {
@@ -347,6 +384,8 @@ struct loader {
     struct bytes bytes;
     char name[16];
     reglet_plugin *plugin;
+    reglet_cancel_token *token;
+    reglet_status status;
 };
 
 static void *load_in_thread(void *argument) {
@@ -392,6 +431,53 @@ static void load__threads_with_different_names_get_their_own(void **state) {
     load_with_threads(false);
 }
 
+/* --- A module that takes minutes to compile ---------------------------------------------------------------- */
+
+/* What is given up here still compiles when the process ends; so these come last. */
+static void load__minutes_of_compiling_end_at_the_deadline(void **state) {
+    (void)state;
+    reglet_runtime *runtime = new_runtime(NULL);
+    reglet_load_options load = REGLET_LOAD_OPTIONS_INIT;
+    load.timeout_ms = 200;
+    reglet_plugin *plugin = NULL;
+    reglet_error *error = NULL;
+    int64_t begin = now_ms();
+    EXPECT(reglet_runtime_load_plugin_file(runtime, "p", guest_path("slow_compile"), &load, &plugin, &error),
+           REGLET_ERR_TIMEOUT, error);
+    assert_in_range(now_ms() - begin, 200, 1000);
+    assert_null(plugin);
+    reglet_runtime_free(runtime);
+}
+
+static void *load_slowly(void *argument) {
+    struct loader *loader = argument;
+    reglet_load_options load = REGLET_LOAD_OPTIONS_INIT;
+    load.cancel = loader->token;
+    loader->status = reglet_runtime_load_plugin_file(loader->runtime, "slow", guest_path("slow_compile"),
+                                                     &load, &loader->plugin, NULL);
+    return NULL;
+}
+
+/* The compiler's threads are shared: with one processor, one such module holds up every other. */
+static void load__different_names_compile_side_by_side(void **state) {
+    (void)state;
+    cpu_set_t processors;
+    assert_int_equal(sched_getaffinity(0, sizeof processors, &processors), 0);
+    if (CPU_COUNT(&processors) < 2)
+        skip();
+    struct loader slow = {.runtime = new_runtime(NULL), .status = REGLET_OK};
+    assert_int_equal(reglet_cancel_token_new(&slow.token, NULL), REGLET_OK);
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, load_slowly, &slow), 0);
+    usleep(100000);
+    reglet_plugin_unref(load_guest(slow.runtime, "file"));
+    reglet_cancel_token_cancel(slow.token); /* it is still at it */
+    pthread_join(thread, NULL);
+    assert_int_equal(slow.status, REGLET_ERR_CANCELLED);
+    reglet_cancel_token_unref(slow.token);
+    reglet_runtime_free(slow.runtime);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(load__empty_file_is_refused),
@@ -416,8 +502,11 @@ int main(void) {
         cmocka_unit_test(load__cancel_holds_while_it_compiles),
         cmocka_unit_test(load__module_that_borrows_a_pinned_name_is_refused),
         cmocka_unit_test(replace__handles_answer_from_the_new_module),
+        cmocka_unit_test(replace__calls_in_flight_finish_on_the_old_module),
         cmocka_unit_test(load__threads_with_one_name_get_one_plugin),
         cmocka_unit_test(load__threads_with_different_names_get_their_own),
+        cmocka_unit_test(load__different_names_compile_side_by_side),
+        cmocka_unit_test(load__minutes_of_compiling_end_at_the_deadline),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

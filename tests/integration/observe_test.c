@@ -143,6 +143,23 @@ static void go_v2__observes_under_a_grant(void **state) {
     go__observes_under_a_grant("go_v2");
 }
 
+static void go_v2__message_is_kept_beside_the_status(void **state) {
+    (void)state;
+    reglet_runtime *runtime = new_runtime(NULL);
+    reglet_plugin *plugin = load_guest(runtime, "go_v2");
+    reglet_result *result = observe_json(plugin, "{\"op\":\"hello\"}", 0);
+    assert_true(reglet_evidence_status(reglet_result_evidence(result)));
+    assert_string_equal(reglet_evidence_message(reglet_result_evidence(result)), "observed");
+    reglet_result_free(result);
+    result = observe_json(plugin, "{\"op\":\"read\",\"path\":\"/etc/hosts\"}", 0);
+    assert_false(reglet_evidence_status(reglet_result_evidence(result)));
+    assert_string_equal(reglet_evidence_message(reglet_result_evidence(result)),
+                        reglet_evidence_get_error(reglet_result_evidence(result))->message);
+    reglet_result_free(result);
+    reglet_plugin_unref(plugin);
+    reglet_runtime_free(runtime);
+}
+
 static void go_big__loads_and_observes(void **state) {
     (void)state;
     struct bytes bytes = read_guest("go_big");
@@ -170,7 +187,14 @@ static void describe__generations_give_the_same_structure(void **state) {
         assert_true(description->capability_count > 0);
         assert_string_equal(description->capabilities[0].kind, "fs");
         assert_string_equal(description->capabilities[0].pattern, i == 0 ? "read:**" : "read:/**");
-        assert_int_equal(description->service_count > 0, i == 1);
+        assert_int_equal(description->service_count, i);
+        if (i == 1) {
+            assert_string_equal(description->services[0].name, "files");
+            assert_int_equal(description->services[0].operation_count, 2);
+            assert_string_equal(description->services[0].operations[0].name, "stat");
+            assert_non_null(
+                strstr(description->services[0].operations[0].json, "\"input_fields\":[\"path\"]"));
+        }
         error = NULL;
         EXPECT(reglet_plugin_schema(plugin, NULL, &schema, &error), REGLET_OK, error);
         assert_true(schema->field_count >= 2);
@@ -241,7 +265,7 @@ static void log_message__reaches_the_callback_with_the_request_id(void **state) 
     reglet_result *result = NULL;
     assert_int_equal(reglet_plugin_observe(plugin, NULL, &call, &result, NULL), REGLET_OK);
     reglet_result_free(result);
-    assert_true(events_contain(&events, "plugin|go_v1|"));
+    assert_true(events_contain(&events, "plugin|go_v1|request-7|initialising|home_set="));
     reglet_plugin_unref(plugin);
     reglet_runtime_free(runtime);
     events_free(&events);
@@ -376,6 +400,40 @@ static void grant__that_does_not_parse_refuses_the_runtime(void **state) {
     options__refuse(&options, REGLET_ERR_INVALID_ARGUMENT, "name");
 }
 
+static void memory_limit__is_256_unless_given_and_may_be_more(void **state) {
+    (void)state;
+    static const int64_t enough[] = {-1, 4096, 512};
+    reglet_runtime_options options = REGLET_RUNTIME_OPTIONS_INIT;
+    reglet_runtime *runtime = new_runtime(&options);
+    reglet_plugin *plugin = load_guest(runtime, "memory_initial");
+    expect_plugin_error(observe_json(plugin, NULL, 0), REGLET_ERR_MEMORY_LIMIT, "it may have 256 MiB");
+    reglet_plugin_unref(plugin);
+    reglet_runtime_free(runtime);
+    for (size_t i = 0; i < sizeof enough / sizeof *enough; i++) {
+        options.memory_limit_mib = enough[i];
+        runtime = new_runtime(&options);
+        plugin = load_guest(runtime, "memory_initial");
+        expect_plugin_error(observe_json(plugin, NULL, 0), REGLET_ERR_TRAP, "unreachable"); /* it ran */
+        reglet_plugin_unref(plugin);
+        reglet_runtime_free(runtime);
+    }
+}
+
+static void working_directory__is_where_relative_grants_start(void **state) {
+    (void)state;
+    const reglet_grant grant = {"file", "fs:read:hosts"};
+    reglet_runtime_options options = REGLET_RUNTIME_OPTIONS_INIT;
+    options.grants = &grant;
+    options.grant_count = 1;
+    options.working_directory = "/etc";
+    reglet_runtime *runtime = new_runtime(&options);
+    reglet_plugin *plugin = load_guest(runtime, "file");
+    expect_evidence(observe_json(plugin, "{\"path\":\"/etc/hosts\"}", 0), "\"exists\":true");
+    expect_evidence(observe_json(plugin, "{\"path\":\"/etc/passwd\"}", 0), "\"status\":false");
+    reglet_plugin_unref(plugin);
+    reglet_runtime_free(runtime);
+}
+
 static void memory_limit__below_64_warns(void **state) {
     (void)state;
     struct events events;
@@ -398,7 +456,9 @@ static void cache__of_the_callers_own_serves_two_runtimes(void **state) {
     options.cache_mode = REGLET_CACHE_OWN;
     options.cache = cache;
     reglet_runtime *first = new_runtime(&options), *second = new_runtime(&options);
+    assert_ptr_equal(reglet_cache_ref(cache), cache);
     reglet_cache_unref(cache);
+    reglet_cache_unref(cache); /* the runtimes hold their own */
     int64_t begin = now_ms();
     reglet_plugin *one = load_guest(first, "go_v1");
     int64_t compiled = now_ms() - begin;
@@ -424,6 +484,7 @@ int main(void) {
         cmocka_unit_test(file__config_without_a_path_is_told_by_the_plugin),
         cmocka_unit_test(go_v1__observes_under_a_grant),
         cmocka_unit_test(go_v2__observes_under_a_grant),
+        cmocka_unit_test(go_v2__message_is_kept_beside_the_status),
         cmocka_unit_test(go_big__loads_and_observes),
         cmocka_unit_test(describe__generations_give_the_same_structure),
         cmocka_unit_test(environment__only_granted_variables_are_seen),
@@ -435,6 +496,8 @@ int main(void) {
         cmocka_unit_test(options__that_make_no_sense_are_refused_by_name),
         cmocka_unit_test(options__of_an_older_caller_are_taken),
         cmocka_unit_test(grant__that_does_not_parse_refuses_the_runtime),
+        cmocka_unit_test(working_directory__is_where_relative_grants_start),
+        cmocka_unit_test(memory_limit__is_256_unless_given_and_may_be_more),
         cmocka_unit_test(memory_limit__below_64_warns),
         cmocka_unit_test(cache__of_the_callers_own_serves_two_runtimes),
     };

@@ -37,6 +37,7 @@ test_symbols() {
     local soname
     soname=$(objdump -p "$prefix/lib/libreglet.so" | awk '$1 == "SONAME" { print $2 }')
     [ "$soname" = libreglet.so.0 ] || fail "the SONAME is $soname, not libreglet.so.0"
+    readelf -d "$prefix/lib/libreglet.so" | grep -q NODELETE || fail "dlclose would unmap libreglet.so"
     nm -D --defined-only "$prefix/lib/libreglet.so" | awk '$2 != "A" { sub("@.*", "", $3); print $3 }' | sort >"$work/shared"
     diff "$declared" "$work/shared" || fail "libreglet.so does not define what the headers declare (<: headers, >: library)"
     nm -g --defined-only "$prefix/lib/libreglet.a" | awk 'NF == 3 { print $3 }' | sort >"$work/static"
