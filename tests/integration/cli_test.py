@@ -307,6 +307,14 @@ class Observe(CliTest):
         self.assertIsNone(answer["error"])
         self.assertEqual(answer["evidence"]["data"]["sha256"], hashlib.sha256(b"content\n").hexdigest())
 
+    def test_a_sparse_file_of_a_terabyte_is_read_up_to_a_limit(self):
+        path = self.write("sparse", "")
+        os.truncate(path, 1 << 40)
+        result = self.reglet("observe", FILE_PLUGIN, f"path={path}", "read_content:=true", "--grant", f"fs:read:{path}")
+        self.assert_code(0, result)
+        self.assertEqual(result.json()["evidence"]["data"]["size"], 1 << 40)
+        self.assertIs(result.json()["evidence"]["data"]["content_truncated"], True)
+
     def test_a_denial_is_1_and_names_the_grant_that_would_allow_it(self):
         path = self.write("f", "content\n")
         for grants in [[], ["--grant", "fs:read:/etc/hosts"], ["--grant", "env:HOME"]]:

@@ -563,6 +563,40 @@ static void path_open__a_deleted_directory_has_no_path(void **state) {
     assert_int_equal(guest_list(world, directory, 4096, content, sizeof content), WASI_EACCES);
 }
 
+/* Reached step by step: the kernel opens it, and cannot say any more where it is. */
+static void path_open__a_path_too_long_for_the_kernel_to_tell_is_denied(void **state) {
+    struct world *world = *state;
+    char name[201];
+    uint32_t directory = ROOT, next;
+    memset(name, 'n', sizeof name - 1);
+    name[sizeof name - 1] = '\0';
+    make_tree(world);
+    world_grant(world, "fs:read:$/d/**");
+    int at = open(host_path(world, "d"), O_PATH | O_CLOEXEC), status = 0;
+    assert_int_equal(guest_open(world, ROOT, "$/d", WASI_OFLAG_DIRECTORY, READ_RIGHTS, 0, &directory), 0);
+    for (unsigned depth = 1; depth <= 25; depth++) {
+        assert_int_equal(mkdirat(at, name, 0755), 0);
+        int deeper = openat(at, name, O_PATH | O_CLOEXEC);
+        close(at);
+        at = deeper;
+        if (status != 0)
+            continue;
+        status = guest_open(world, directory, name, WASI_OFLAG_DIRECTORY, READ_RIGHTS, 0, &next);
+        if (status == 0)
+            directory = next;
+        else
+            assert_in_range(depth, 4000 / sizeof name, 4096 / sizeof name + 1);
+    }
+    for (unsigned depth = 25; depth > 0; depth--) { /* no path is short enough to remove it by */
+        int up = openat(at, "..", O_PATH | O_CLOEXEC);
+        assert_int_equal(unlinkat(up, name, AT_REMOVEDIR), 0);
+        close(at);
+        at = up;
+    }
+    close(at);
+    assert_int_equal(status, WASI_EACCES);
+}
+
 static void path_open__a_name_that_ends_in_deleted_is_one_when_it_is_there(void **state) {
     struct world *world = *state;
     make_tree(world);
@@ -697,6 +731,7 @@ int main(void) {
         test(path_open__creating_is_judged_by_the_parent_and_the_name),
         test(path_open__go_reads_though_it_asks_for_set_size),
         test(path_open__a_deleted_directory_has_no_path),
+        test(path_open__a_path_too_long_for_the_kernel_to_tell_is_denied),
         test(path_open__a_name_that_ends_in_deleted_is_one_when_it_is_there),
         test(path_open__a_directory_that_was_moved_is_judged_where_it_is),
         test(path_open__swapped_while_being_opened_never_gives_what_is_outside),
