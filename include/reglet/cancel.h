@@ -11,8 +11,8 @@ REGLET_BEGIN_DECLS
 /**
  * A flag that is set once. Give one to a call (or to several) and cancel it from any thread, at any time:
  * before the call, during it, after it. Calls that hold it end with REGLET_ERR_CANCELLED within 10 ms,
- * whatever they are doing (guest code, a sleep, a wait for a compilation), plus at most one bulk-memory
- * instruction of the guest; no other call is touched.
+ * whatever the guest is doing (computing, sleeping, reading; or a load is waiting for a compilation), plus at most
+ * one bulk-memory instruction of the guest; no other call is touched. An answer that the guest has given is still read.
  */
 typedef struct reglet_cancel_token reglet_cancel_token;
 
