@@ -1,3 +1,4 @@
+#define _POSIX_C_SOURCE 200809L
 /*
  * How late a deadline can be: a guest fills its whole memory in one instruction, which nothing can interrupt.
  * Prints the time from the deadline to the end of the call, beside that of a guest that loops in small steps.
