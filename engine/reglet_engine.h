@@ -9,6 +9,10 @@
 /* As wasm_engine_new_with_config(), but a failure is an error and not an abort. Takes `config` over. */
 wasmtime_error_t *reglet_engine_new(wasm_config_t *config, wasm_engine_t **out);
 
+/* As wasmtime_module_new(), but on threads of its own: no other compilation waits for this one. */
+wasmtime_error_t *reglet_engine_module_new(wasm_engine_t *engine, const uint8_t *wasm, size_t size,
+                                           wasmtime_module_t **out);
+
 /* Makes the memory image that instances start from now, and not with the first of them. */
 wasmtime_error_t *reglet_engine_module_prepare(const wasmtime_module_t *module);
 

@@ -12,28 +12,29 @@
  *
  * WHAT THIS LIBRARY DOES TO YOUR PROCESS
  *
- * - Signals. The engine installs handlers for SIGSEGV, SIGILL and SIGFPE when the first runtime is
- * made, which turn faults of guest code into errors; any other fault goes on to the handler that was there
- * before. Install your own handlers for these before, and chain if you install later. Signal masks are never
- * changed.
+ * - Signals. The engine installs handlers for SIGSEGV, SIGILL and SIGFPE when the first runtime is made,
+ *   which turn faults of guest code into errors; any other fault goes on to the handler that was there
+ *   before. Install your own handlers for these before, and chain if you install later. Signal masks are
+ *   never changed.
  * - Signal stacks. Each thread that makes a call gets an alternate signal stack of 256 KiB, freed with the
- * thread.
- * - Threads. A thread that ticks while calls are in flight (every 2 ms) and sleeps otherwise; one for each
- * load while it compiles; and the engine's compiler pool, as many threads as the process may use processors.
- * They block every signal.
+ *   thread.
+ * - Threads. A thread that ticks while calls are in flight (every 2 ms) and sleeps otherwise; and for each
+ *   load while it compiles one that waits and as many that compile as the process may use processors. They
+ *   block every signal.
  * - Stack. A thread that makes a call needs 768 KiB of stack that is free: 512 KiB for the guest and 256 KiB
- * for the host. A call on a thread with less is refused with REGLET_ERR_THREAD_STACK.
+ *   for the host. A call on a thread with less is refused with REGLET_ERR_THREAD_STACK.
  * - fork. Forking a process that uses the library and calling exec in the child is safe: every descriptor is
  *   close-on-exec. In a child that does not exec, no function of this library may be called.
- * - Descriptors. Two for the process (its procfs, to find the real path of what a plugin opened, and its root), one
- * for each load while it compiles, one for each loaded module (what its memory starts from), one for each plugin's call
- * in flight and each file that a plugin has open, one for each cancel token that something slept on.
+ * - Descriptors. Two for the process (its procfs, to find the real path of what a plugin opened, and its
+ *   root), one for each load while it compiles, one for each loaded module (what its memory starts from),
+ *   one for each plugin's call in flight and each file that a plugin has open, one for each cancel token
+ *   that something slept on.
  * - Memory. 4 GiB of address space, not memory, is reserved for each call in flight. Out of memory is an
- * error code here; the engine's compiler aborts the process instead, and json-c, which reads what plugins answer,
- * may still fail hard when the heap runs out while it works.
+ *   error code here; the engine's compiler aborts the process instead, and json-c, which reads what plugins
+ *   answer, may still fail hard when the heap runs out while it works.
  * - Unloading. The shared library stays mapped once loaded: dlclose() does not unload it.
  * - It never prints, exits, aborts on your input, changes the environment, the locale or the working
- * directory. The engine aborts the process on a bug of its own.
+ *   directory. The engine aborts the process on a bug of its own.
  *
  * THREADS
  *

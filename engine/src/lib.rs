@@ -4,6 +4,7 @@
 //! to itself; each type that is opened here holds just the one field that is meant, and `sole_field` checks at
 //! compile time that there is no room for another.
 
+use rayon::ThreadPoolBuilder;
 use std::ffi::c_char;
 use wasmtime::{Config, Engine, Module, ResourceLimiter, Store};
 pub use wasmtime_c_api::*;
@@ -32,6 +33,31 @@ pub unsafe extern "C" fn reglet_engine_new(
     match Engine::new(&config) {
         Ok(engine) => {
             *out = Box::into_raw(Box::new(engine)).cast();
+            None
+        }
+        Err(error) => Some(Box::new(error.into())),
+    }
+}
+
+/// Compiles a module on threads of its own. `wasmtime_module_new` compiles on one pool of the whole process, where a
+/// few small modules that take minutes keep every other one waiting, even after their own loads were given up.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn reglet_engine_module_new(
+    engine: &wasm_engine_t,
+    wasm: *const u8,
+    size: usize,
+    out: &mut *mut wasmtime_module_t,
+) -> Option<Box<wasmtime_error_t>> {
+    let engine: &Engine = unsafe { &*std::ptr::from_ref(engine).cast() };
+    let bytes = unsafe { std::slice::from_raw_parts(wasm, size) };
+    let compile = || Module::from_binary(engine, bytes);
+    let compiled = match ThreadPoolBuilder::new().build() {
+        Ok(threads) => threads.install(compile),
+        Err(_) => compile(), // no threads to be had: as wasmtime_module_new does it
+    };
+    match compiled {
+        Ok(module) => {
+            *out = Box::into_raw(Box::new(module)).cast();
             None
         }
         Err(error) => Some(Box::new(error.into())),

@@ -33,8 +33,7 @@
     { .struct_size = sizeof(type) }
 #endif
 
-/** Version of the headers. The library's own is reglet_version(); the SONAME changes with REGLET_ABI_VERSION.
- */
+/** Version of the headers. The library's own is reglet_version(); REGLET_ABI_VERSION is the SONAME's number. */
 #define REGLET_VERSION_MAJOR  0
 #define REGLET_VERSION_MINOR  1
 #define REGLET_VERSION_PATCH  0

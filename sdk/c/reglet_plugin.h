@@ -81,8 +81,7 @@ typedef struct plugin_info {
     const char *description;
     const plugin_capability *capabilities; /* ends with {0}; NULL: none */
     const plugin_field *fields;            /* ends with {0}; NULL: none */
-    const char
-        *schema; /* a JSON Schema to answer instead, when it says more than `fields` can; NULL: of `fields` */
+    const char *schema; /* a JSON Schema that says more than `fields` can; NULL: of `fields` */
     void (*observe)(plugin_value config, plugin_evidence *evidence);
 } plugin_info;
 

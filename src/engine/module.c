@@ -234,7 +234,7 @@ reglet_status reglet__module_compile(struct reglet__engine *engine, const void *
                             other);
     _cleanup_(wasmtime_module_delete_p)
     wasmtime_module_t *compiled = NULL;
-    wasmtime_error_t *error = wasmtime_module_new(engine->engine, wasm, size, &compiled);
+    wasmtime_error_t *error = reglet_engine_module_new(engine->engine, wasm, size, &compiled);
     if (error)
         return reglet__engine_fail(error, REGLET_ERR_INVALID_MODULE, "no valid WebAssembly module", err);
     reglet_status status = check_imports(engine, compiled, err);

@@ -69,8 +69,7 @@ struct reglet__decision {
     bool allowed;
     bool way; /* LOOK only: allowed because a granted path may lie below it, so only if it is a directory.
                  A caller that finds it is none denies. */
-    const char
-        *rule; /* the capability that allowed it, as written; borrowed from the policy; NULL when denied */
+    const char *rule;   /* the capability that allowed it, as written; the policy's; NULL when denied */
     const char *reason; /* static: why it was denied, for people; NULL when allowed */
     bool for_good;      /* denied, and no grant would change that: nobody should be told to write one */
 };

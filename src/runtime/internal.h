@@ -129,8 +129,7 @@ struct visit {
     struct version *version;            /* referenced */
     struct reglet__interrupt interrupt; /* the token is referenced */
     const char *request_id;             /* the caller's, or NULL */
-    uint32_t
-        *exit_code; /* where the code goes when the plugin exits, also while it describes itself; or NULL */
+    uint32_t *exit_code;                /* where an exit's code goes, one of describe's too; or NULL */
 };
 
 /*

@@ -38,10 +38,9 @@ struct reglet__wasi_object {
 struct reglet__wasi_place {
     int parent; /* O_PATH; closed by reglet__wasi_place_close() */
     bool unrestricted;
-    char name[REGLET__MAX_NAME + 1]; /* the last component */
-    char
-        spelled[REGLET__MAX_NAME + 2]; /* with the guest's trailing slash: what that means, the kernel says */
-    char path[REGLET__MAX_PATH];       /* real path of the parent, and the name */
+    char name[REGLET__MAX_NAME + 1];    /* the last component */
+    char spelled[REGLET__MAX_NAME + 2]; /* with the guest's trailing slash; the kernel knows what it means */
+    char path[REGLET__MAX_PATH];        /* real path of the parent, and the name */
 };
 
 void reglet__wasi_object_close(struct reglet__wasi_object *object);

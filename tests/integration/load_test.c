@@ -449,6 +449,33 @@ static void load__minutes_of_compiling_end_at_the_deadline(void **state) {
     reglet_runtime_free(runtime);
 }
 
+/* Modules that take minutes, more of them than processors, and given up already: the next load gets its share. */
+static void load__slow_modules_do_not_keep_others_waiting(void **state) {
+    (void)state;
+    reglet_runtime_options options = REGLET_RUNTIME_OPTIONS_INIT;
+    options.cache_mode = REGLET_CACHE_NONE;
+    reglet_load_options load = REGLET_LOAD_OPTIONS_INIT;
+    load.timeout_ms = 50;
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    for (long i = 0; i <= processors; i++) {
+        reglet_runtime *runtime = new_runtime(&options);
+        reglet_plugin *plugin = NULL;
+        reglet_error *error = NULL;
+        EXPECT(reglet_runtime_load_plugin_file(runtime, "slow", guest_path("slow_compile"), &load, &plugin,
+                                               &error),
+               REGLET_ERR_TIMEOUT, error);
+        reglet_runtime_free(runtime);
+    }
+    reglet_runtime *runtime = new_runtime(&options);
+    reglet_plugin *plugin = NULL;
+    reglet_error *error = NULL;
+    load.timeout_ms = 20000;
+    EXPECT(reglet_runtime_load_plugin_file(runtime, "counter", guest_path("counter"), &load, &plugin, &error),
+           REGLET_OK, error);
+    reglet_plugin_unref(plugin);
+    reglet_runtime_free(runtime);
+}
+
 static void *load_slowly(void *argument) {
     struct loader *loader = argument;
     reglet_load_options load = REGLET_LOAD_OPTIONS_INIT;
@@ -507,6 +534,7 @@ int main(void) {
         cmocka_unit_test(load__threads_with_different_names_get_their_own),
         cmocka_unit_test(load__different_names_compile_side_by_side),
         cmocka_unit_test(load__minutes_of_compiling_end_at_the_deadline),
+        cmocka_unit_test(load__slow_modules_do_not_keep_others_waiting), /* last: they go on compiling */
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
