@@ -1,4 +1,4 @@
-/* The literal part of an fs grant, taken through the symbolic links that are there when a runtime is made. */
+/* Paths taken through the symbolic links that are there when a runtime is made: the literal parts of fs grants first of all. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdio.h>
@@ -107,16 +107,19 @@ static reglet_status walk(struct grant *grant) {
     return status;
 }
 
+/* Fills `grant` in, whose links the caller frees. INVALID_GRANT: the path is too long. */
+static reglet_status resolve(struct grant *grant, const char *path, const char *working_directory) {
+    int length =
+        snprintf(grant->rest, sizeof grant->rest, "%s/%s", *path == '/' ? "" : working_directory, path);
+    return length >= REGLET__MAX_PATH ? REGLET_ERR_INVALID_GRANT : walk(grant);
+}
+
 reglet_status reglet__wasi_resolve_grant(struct reglet__capability *capability, const char *working_directory,
                                          reglet_error **err) {
     bool whole;
-    const char *literal = reglet__capability_fs_literal(capability, &whole);
     struct grant grant = {.link_count = 0};
-    int length =
-        snprintf(grant.rest, sizeof grant.rest, "%s/%s", *literal == '/' ? "" : working_directory, literal);
-    if (length >= REGLET__MAX_PATH)
-        return too_long(capability, err);
-    reglet_status status = walk(&grant);
+    reglet_status status =
+        resolve(&grant, reglet__capability_fs_literal(capability, &whole), working_directory);
     if (status == REGLET_OK)
         status = reglet__capability_fs_resolve(capability, *grant.path ? grant.path : "/",
                                                (const char *const *)grant.links, grant.link_count);
@@ -128,4 +131,17 @@ reglet_status reglet__wasi_resolve_grant(struct reglet__capability *capability, 
     return status == REGLET_OK ? status
                                : reglet__fail(err, status, REGLET_DOMAIN_WASI, "%s: cannot be resolved",
                                               reglet__capability_text(capability));
+}
+
+reglet_status reglet__wasi_resolve_path(const char *path, const char *working_directory,
+                                        reglet_status (*found)(void *user_data, const char *path),
+                                        void *user_data) {
+    struct grant grant = {.link_count = 0};
+    reglet_status status = resolve(&grant, path, working_directory);
+    for (size_t i = 0; i < grant.link_count && status == REGLET_OK; i++)
+        status = found(user_data, grant.links[i]);
+    if (status == REGLET_OK)
+        status = found(user_data, *grant.path ? grant.path : "/");
+    free_links(&grant);
+    return status == REGLET_ERR_INVALID_GRANT ? REGLET_ERR_INVALID_ARGUMENT : status;
 }

@@ -28,6 +28,14 @@ reglet_status reglet__wasi_host_get(const struct reglet__wasi_host **out, reglet
 reglet_status reglet__wasi_resolve_grant(struct reglet__capability *capability, const char *working_directory,
                                          reglet_error **err);
 
+/*
+ * Calls `found` with every symbolic link that a path goes through, and then with where it leads, as above: both are what
+ * has to be held on to if the path is to go on meaning the same. INVALID_ARGUMENT (too long), or what `found` answered.
+ */
+reglet_status reglet__wasi_resolve_path(const char *path, const char *working_directory,
+                                        reglet_status (*found)(void *user_data, const char *path),
+                                        void *user_data);
+
 /* Where lines and denials go. Called on the call's thread. */
 struct reglet__wasi_sink {
     /* One line from stdout (1) or stderr (2), without its line break, raw bytes. */

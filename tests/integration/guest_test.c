@@ -186,6 +186,45 @@ static void fsprobe__hard_link_of_a_readable_file_is_not_written_through(void **
     free(bytes.data);
 }
 
+/* --- What the embedding program keeps to itself ------------------------------------------------------------ */
+
+/* A broad write grant around the program's own files: neither they nor a link on the way to them can be touched. */
+static void fsprobe__protected_path_and_the_links_that_lead_to_it_stay(void **state) {
+    (void)state;
+    char config[1024], own[160], grant[128];
+    assert_int_equal(mkdir(below("real"), 0755), 0);
+    write_file(below("real/key"), "kept");
+    assert_int_equal(symlink("real", below("link")), 0);
+    snprintf(own, sizeof own, "%s", below("link/key"));
+    snprintf(grant, sizeof grant, "fs:write:%s/**", directory);
+    const reglet_grant grants[] = {{"fsprobe", grant}};
+    const char *const paths[] = {own};
+    reglet_runtime_options options = REGLET_RUNTIME_OPTIONS_INIT;
+    options.grants = grants;
+    options.grant_count = 1;
+    options.protected_paths = paths;
+    options.protected_path_count = 1;
+    reglet_runtime *runtime = new_runtime(&options);
+    reglet_plugin *plugin = load_guest(runtime, "fsprobe");
+    static const char *const tries[][2] = {
+        {"unlink", "real/key"}, {"unlink", "link"}, {"unlink", "link/key"}};
+    for (size_t i = 0; i < 3; i++) {
+        snprintf(config, sizeof config, "{\"op\":\"%s\",\"path\":\"%s\"}", tries[i][0], below(tries[i][1]));
+        expect_evidence(observe_json(plugin, config, 0), "EACCES");
+    }
+    snprintf(config, sizeof config, "{\"op\":\"rename\",\"path\":\"%s\",\"path2\":\"%s\"}", below("real"),
+             below("gone"));
+    expect_evidence(observe_json(plugin, config, 0), "EACCES");
+    assert_int_equal(access(own, R_OK), 0);
+    reglet_plugin_unref(plugin);
+    reglet_runtime_free(runtime);
+    const char *const empty[] = {""};
+    options.protected_paths = empty;
+    reglet_error *error = NULL;
+    runtime = NULL;
+    EXPECT(reglet_runtime_new(&options, &runtime, &error), REGLET_ERR_INVALID_ARGUMENT, error);
+}
+
 /* --- The target swapped while it is being opened ---------------------------------------------------------- */
 
 struct swapper {
@@ -235,6 +274,7 @@ int main(void) {
         TEST(fsprobe__what_exists_and_what_does_not_are_denied_alike),
         TEST(fsprobe__nul_in_a_path_never_opens_what_stands_before_it),
         TEST(fsprobe__hard_link_of_a_readable_file_is_not_written_through),
+        TEST(fsprobe__protected_path_and_the_links_that_lead_to_it_stay),
         TEST(fsprobe__file_swapped_for_a_link_while_opened_leaks_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
