@@ -6,42 +6,8 @@
 #include <string.h>
 
 #include "abi/abi.h"
+#include "tests/unit/failing_memory.h"
 #include "util/fail.h"
-
-/* The linker puts these in the place of the library's own calls (--wrap). */
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *memory, size_t size);
-char *__real_strdup(const char *text);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *memory, size_t size);
-char *__wrap_strdup(const char *text);
-
-static long left = -1; /* allocations until one fails; -1: none will */
-static bool failed;
-
-static bool fails_now(void) {
-    if (left < 0 || left-- > 0)
-        return false;
-    return failed = true;
-}
-
-void *__wrap_malloc(size_t size) {
-    return fails_now() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t count, size_t size) {
-    return fails_now() ? NULL : __real_calloc(count, size);
-}
-
-void *__wrap_realloc(void *memory, size_t size) {
-    return fails_now() ? NULL : __real_realloc(memory, size);
-}
-
-char *__wrap_strdup(const char *text) {
-    return fails_now() ? NULL : __real_strdup(text);
-}
 
 /* One operation. On success it frees what it made; on failure it checks that nothing was made. */
 typedef reglet_status (*operation)(reglet_error **err);
@@ -49,11 +15,9 @@ typedef reglet_status (*operation)(reglet_error **err);
 static void assert_survives(operation run, reglet_status expected) {
     for (long n = 0;; n++) {
         reglet_error *error = NULL;
-        failed = false;
-        left = n;
+        memory_fail_at(n);
         reglet_status status = run(&error);
-        left = -1;
-        if (!failed) {
+        if (!memory_has_failed()) {
             assert_int_equal(status, expected);
             assert_true(n > 0);
             reglet_error_free(error);

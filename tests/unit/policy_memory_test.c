@@ -2,39 +2,8 @@
 #include <stdlib.h>
 
 #include "policy/policy.h"
+#include "tests/unit/failing_memory.h"
 #include "tests/unit/test.h"
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *memory, size_t size);
-char *__real_strdup(const char *text);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *memory, size_t size);
-char *__wrap_strdup(const char *text);
-
-static size_t fail_at; /* the allocation that fails, counted from 1; 0: none */
-static size_t allocations;
-
-static bool fails(void) {
-    return ++allocations == fail_at;
-}
-
-void *__wrap_malloc(size_t size) {
-    return fails() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t count, size_t size) {
-    return fails() ? NULL : __real_calloc(count, size);
-}
-
-void *__wrap_realloc(void *memory, size_t size) {
-    return fails() ? NULL : __real_realloc(memory, size);
-}
-
-char *__wrap_strdup(const char *text) {
-    return fails() ? NULL : __real_strdup(text);
-}
 
 static reglet_status build_one(struct reglet__policy *policy, const char *text) {
     static const char *const links[] = {"/l/1", "/l/2"};
@@ -79,20 +48,16 @@ static reglet_status build(void) {
 
 static void memory__each_failing_allocation_is_reported_and_nothing_leaks(void **state) {
     (void)state;
-    fail_at = 0;
-    allocations = 0;
-    assert_int_equal(build(), REGLET_OK);
-    size_t count = allocations;
-    assert_in_range(count, 30, 200);
-    for (size_t i = 1; i <= count; i++) {
-        allocations = 0;
-        fail_at = i;
+    long count = 0;
+    for (bool failed = true; failed; count++) {
+        memory_fail_at(count);
         reglet_status status = build();
-        fail_at = 0;
-        if (status != REGLET_ERR_NO_MEMORY)
-            fail_msg("allocation %zu of %zu: expected no_memory, got %s", i, count,
+        failed = memory_has_failed();
+        if (status != (failed ? REGLET_ERR_NO_MEMORY : REGLET_OK))
+            fail_msg("allocation %ld %s, and the status is %s", count, failed ? "failed" : "was not needed",
                      reglet_status_name(status));
     }
+    assert_in_range(count, 30, 200);
 }
 
 /* A capability whose resolving failed half-way is no grant. */
@@ -103,10 +68,9 @@ static void memory__a_grant_that_could_not_be_resolved_matches_nothing(void **st
     assert_int_equal(reglet__policy_new(&policy), REGLET_OK);
     assert_int_equal(reglet__capability_parse("fs:read:/d/**", &capability, NULL), REGLET_OK);
     assert_int_equal(reglet__capability_fs_resolve(capability, "/d", NULL, 0), REGLET_OK);
-    allocations = 0;
-    fail_at = 1;
+    memory_fail_at(0);
     reglet_status status = reglet__capability_fs_resolve(capability, "/e", NULL, 0);
-    fail_at = 0;
+    assert_true(memory_has_failed());
     assert_int_equal(status, REGLET_ERR_NO_MEMORY);
     assert_int_equal(reglet__policy_grant(policy, capability), REGLET_OK);
     assert_false(reglet__policy_fs(policy, REGLET__FS_READ, "/d/x", false).allowed);

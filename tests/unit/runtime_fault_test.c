@@ -3,49 +3,15 @@
 
 #include <errno.h>
 #include <reglet.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 
+#include "tests/unit/failing_memory.h"
 #include "util/sys.h"
 
 /* --- Allocations of ours that fail ----------------------------------------------------------------------- */
-
-/* Counts down to the allocation that fails; below zero none does. The engine's own allocations are not wrapped. */
-static atomic_int allocations_left = -1;
-
-static bool this_one_fails(void) {
-    return atomic_load(&allocations_left) >= 0 && atomic_fetch_sub(&allocations_left, 1) == 0;
-}
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *memory, size_t size);
-char *__real_strdup(const char *text);
-char *__real_strndup(const char *text, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *memory, size_t size);
-char *__wrap_strdup(const char *text);
-char *__wrap_strndup(const char *text, size_t size);
-
-void *__wrap_malloc(size_t size) {
-    return this_one_fails() ? NULL : __real_malloc(size);
-}
-void *__wrap_calloc(size_t count, size_t size) {
-    return this_one_fails() ? NULL : __real_calloc(count, size);
-}
-void *__wrap_realloc(void *memory, size_t size) {
-    return this_one_fails() ? NULL : __real_realloc(memory, size);
-}
-char *__wrap_strdup(const char *text) {
-    return this_one_fails() ? NULL : __real_strdup(text);
-}
-char *__wrap_strndup(const char *text, size_t size) {
-    return this_one_fails() ? NULL : __real_strndup(text, size);
-}
 
 static void ignore_event(void *user_data, const reglet_log_event *event) {
     (void)user_data;
@@ -90,9 +56,9 @@ static void whole_way__every_allocation_may_fail(void **state) {
     int failed_at = 0;
     for (bool one_failed = true; one_failed; failed_at++) {
         reglet_error *error = NULL;
-        atomic_store(&allocations_left, failed_at);
+        memory_fail_at(failed_at);
         reglet_status status = whole_way(&error);
-        one_failed = atomic_exchange(&allocations_left, -1) < 0;
+        one_failed = memory_has_failed();
         /* Where only the text of an event is lost, the call goes on. */
         if (status != REGLET_OK && (status != REGLET_ERR_NO_MEMORY || !one_failed))
             fail_msg("allocation %d: %s (%s)", failed_at, reglet_status_name(status),
