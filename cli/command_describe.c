@@ -65,13 +65,7 @@ static int print_description(const struct session *session, const struct options
 }
 
 static int run(const struct options *options) {
-    _cleanup_error_ reglet_error *error = NULL;
-    struct session session;
-    int code = session_open(&session, options, &error);
-    if (code == EXIT_OK)
-        code = print_description(&session, options);
-    session_close(&session);
-    return code;
+    return session_run(options, print_description);
 }
 
 const struct command command_describe = {

@@ -15,16 +15,17 @@ static reglet_preopen parse_dir(char *text) {
     return preopen;
 }
 
-static int run_module(struct session *session, const struct options *options) {
+static int run_module(const struct session *session, const struct options *options) {
     _cleanup_error_ reglet_error *error = NULL;
     _cleanup_free_ reglet_preopen *preopens = allocate(options->dirs.count * sizeof *preopens);
     for (size_t i = 0; i < options->dirs.count; i++)
         preopens[i] = parse_dir(options->dirs.items[i]);
     /* A tool may take its time: only --timeout ends it. */
-    session->call.timeout_ms = options->timeout_ms ? options->timeout_ms : -1;
+    reglet_call_options call = session->call;
+    call.timeout_ms = options->timeout_ms ? options->timeout_ms : -1;
 
     reglet_command_options command = REGLET_COMMAND_OPTIONS_INIT;
-    command.call = &session->call;
+    command.call = &call;
     command.args = (const char *const *)options->operands.items + 1;
     command.arg_count = options->operands.count - 1;
     command.env = (const char *const *)options->env.items;
@@ -41,13 +42,7 @@ static int run_module(struct session *session, const struct options *options) {
 }
 
 static int run(const struct options *options) {
-    _cleanup_error_ reglet_error *error = NULL;
-    struct session session;
-    int code = session_open(&session, options, &error);
-    if (code == EXIT_OK)
-        code = run_module(&session, options);
-    session_close(&session);
-    return code;
+    return session_run(options, run_module);
 }
 
 const struct command command_run = {

@@ -44,13 +44,7 @@ static int print_schema(const struct session *session, const struct options *opt
 }
 
 static int run(const struct options *options) {
-    _cleanup_error_ reglet_error *error = NULL;
-    struct session session;
-    int code = session_open(&session, options, &error);
-    if (code == EXIT_OK)
-        code = print_schema(&session, options);
-    session_close(&session);
-    return code;
+    return session_run(options, print_schema);
 }
 
 const struct command command_schema = {

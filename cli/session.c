@@ -167,3 +167,14 @@ void session_close(struct session *session) {
     reglet_cancel_token_unref(session->cancel);
     config_file_clear(&session->config);
 }
+
+int session_run(const struct options *options,
+                int (*work)(const struct session *session, const struct options *options)) {
+    _cleanup_error_ reglet_error *error = NULL;
+    struct session session;
+    int code = session_open(&session, options, &error);
+    if (code == EXIT_OK)
+        code = work(&session, options);
+    session_close(&session);
+    return code;
+}

@@ -25,4 +25,8 @@ struct session {
 int session_open(struct session *session, const struct options *options, reglet_error **err);
 void session_close(struct session *session);
 
+/* Opens a session, has one piece of work done in it, and closes it. The exit code is the work's, or session_open()'s. */
+int session_run(const struct options *options,
+                int (*work)(const struct session *session, const struct options *options));
+
 #endif
