@@ -76,7 +76,7 @@ look_for_packages() {
     need pkg-config have pkg-config
     need ca-certificates test -s /etc/ssl/certs/ca-certificates.crt # cargo fetches the engine's crates
     need libjson-c-dev pkg-config --exists json-c
-    need libssl-dev pkg-config --exists libcrypto
+    need libssl-dev pkg-config --exists libssl libcrypto
     need libyaml-dev pkg-config --exists yaml-0.1
     # shellcheck disable=SC2207
     can_build_guests >/dev/null 2>&1 || packages+=($(guest_packages))

@@ -1,0 +1,151 @@
+/* The guard of everything that connects: see network.h. Host and port are decided before any name is looked up, and every
+ * address before anything connects to it. */
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "host/network.h"
+
+reglet_status reglet__host_get_endpoint(struct reglet__host_request *request, struct reglet__endpoint *out) {
+    const char *host = NULL;
+    uint16_t port = 0;
+    reglet_status status = reglet__host_get_string(request, "host", true, &host);
+    if (status == REGLET_OK)
+        status = reglet__host_get_port(request, "port", &port);
+    if (status != REGLET_OK)
+        return status;
+    struct reglet__endpoint endpoint = {0};
+    const char *wrong = reglet__endpoint_host(host, strlen(host), &endpoint);
+    if (wrong)
+        return reglet__host_fail(request, "validation", "EINVAL", "host \"%.300s\": %s", host, wrong);
+    endpoint.port = port;
+    *out = endpoint;
+    return REGLET_OK;
+}
+
+socklen_t reglet__address_sockaddr(const struct reglet__address *address, uint16_t port,
+                                   struct sockaddr_storage *out) {
+    memset(out, 0, sizeof *out);
+    if (address->is_ipv6) {
+        struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
+        memcpy(&in6.sin6_addr, address->bytes, 16);
+        memcpy(out, &in6, sizeof in6);
+        return sizeof in6;
+    }
+    struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(port)};
+    memcpy(&in.sin_addr, address->bytes, 4);
+    memcpy(out, &in, sizeof in);
+    return sizeof in;
+}
+
+/* "connect to a.example:443", or with an address "connect to a.example:443 (10.0.0.1)"; NULL without memory. */
+static const char *asked(struct reglet__host_request *request, const struct reglet__endpoint *endpoint,
+                         const struct reglet__address *address) {
+    char ip[REGLET__ADDRESS_TEXT];
+    _cleanup_free_ char *place = reglet__endpoint_text(endpoint);
+    if (!place)
+        return NULL;
+    size_t size = strlen(place) + sizeof ip + sizeof "connect to  ()";
+    char *text = reglet__arena_alloc(&request->arena, size);
+    if (text && address && endpoint->name[0])
+        snprintf(text, size, "connect to %s (%s)", place, reglet__address_text(address, ip));
+    else if (text)
+        snprintf(text, size, "connect to %s", place);
+    return text;
+}
+
+static reglet_status deny_endpoint(struct reglet__host_request *request,
+                                   const struct reglet__endpoint *endpoint,
+                                   const struct reglet__decision *decision) {
+    _cleanup_free_ char *grant = decision->for_good ? NULL : reglet__policy_connect_suggest(endpoint);
+    const char *what = asked(request, endpoint, NULL);
+    if (!what)
+        return REGLET_ERR_NO_MEMORY;
+    return reglet__host_deny(request, decision, what, grant);
+}
+
+static reglet_status deny_address(struct reglet__host_request *request,
+                                  const struct reglet__endpoint *endpoint,
+                                  const struct reglet__address *address,
+                                  const struct reglet__decision *decision, const char *prefix) {
+    _cleanup_free_ char *grant =
+        decision->for_good ? NULL : reglet__policy_address_suggest(endpoint, address);
+    const char *what = asked(request, endpoint, address);
+    if (!what)
+        return REGLET_ERR_NO_MEMORY;
+    return reglet__host_deny_address(request, decision, what, grant, prefix);
+}
+
+/* All addresses of the endpoint; answers when there are none. */
+static reglet_status find_addresses(struct reglet__host_request *request,
+                                    const struct reglet__endpoint *endpoint,
+                                    struct reglet__address found[REGLET__MAX_ADDRESSES], size_t *count) {
+    const char *name = endpoint->name, *what = NULL;
+    if (!name[0]) {
+        found[0] = endpoint->address;
+        *count = 1;
+        return REGLET_OK;
+    }
+    enum reglet__lookup outcome = REGLET__LOOKUP_FAILED;
+    reglet_status status = reglet__resolve_addresses(request, name, found, count, &outcome, &what);
+    if (status != REGLET_OK)
+        return status;
+    switch (outcome) {
+    case REGLET__LOOKUP_FOUND:
+        if (*count > 0)
+            return REGLET_OK;
+        return reglet__host_fail_not_found(request, "network", "ENOTFOUND", "look up %s: it has no address",
+                                           name);
+    case REGLET__LOOKUP_NOT_FOUND:
+        return reglet__host_fail_not_found(request, "network", "ENOTFOUND", "look up %s: no such host", name);
+    case REGLET__LOOKUP_TIMEOUT:
+        return reglet__host_fail_timeout(request, "network", "look up %s: no nameserver answered", name);
+    case REGLET__LOOKUP_FAILED: break;
+    }
+    return reglet__host_fail(request, "network", "ESERVFAIL", "look up %s: %s", name,
+                             what ? what : "the nameserver failed");
+}
+
+/* A name that keeps at least one address: those that were left out are reported as denials, and are no error. */
+static reglet_status report_left_out(struct reglet__host_request *request,
+                                     const struct reglet__endpoint *endpoint,
+                                     const struct reglet__address *found,
+                                     const struct reglet__decision *decisions, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        if (decisions[i].allowed)
+            continue;
+        _cleanup_free_ char *grant = reglet__policy_address_suggest(endpoint, &found[i]);
+        const char *what = asked(request, endpoint, &found[i]);
+        if (!what)
+            return REGLET_ERR_NO_MEMORY;
+        reglet__host_report(request, &decisions[i], what, grant);
+    }
+    return REGLET_OK;
+}
+
+reglet_status reglet__host_target(struct reglet__host_request *request,
+                                  const struct reglet__endpoint *endpoint, const char *ssrf_prefix,
+                                  struct reglet__target *out) {
+    struct reglet__decision decision = reglet__policy_connect(request->host->policy, endpoint);
+    if (!decision.allowed)
+        return deny_endpoint(request, endpoint, &decision);
+
+    struct reglet__address found[REGLET__MAX_ADDRESSES];
+    struct reglet__decision decisions[REGLET__MAX_ADDRESSES];
+    size_t count = 0;
+    reglet_status status = find_addresses(request, endpoint, found, &count);
+    if (status != REGLET_OK)
+        return status;
+
+    out->endpoint = *endpoint;
+    out->rule = decision.rule;
+    out->address_count = 0;
+    for (size_t i = 0; i < count; i++) {
+        decisions[i] = reglet__policy_address(request->host->policy, endpoint, &found[i]);
+        if (decisions[i].allowed)
+            out->addresses[out->address_count++] = found[i];
+    }
+    if (out->address_count == 0)
+        return deny_address(request, endpoint, &found[0], &decisions[0], ssrf_prefix);
+    return report_left_out(request, endpoint, found, decisions, count);
+}

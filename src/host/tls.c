@@ -1,0 +1,172 @@
+/*
+ * What all TLS of the library has in common: certificates, and contexts that owe nothing to ambient settings.
+ *
+ * OpenSSL applies the process's openssl.cnf (OPENSSL_CONF) to every SSL_CTX, also in a library context of its own, so an
+ * own context is not enough: reglet__tls_harden() puts every setting that such a file can change where it belongs. A store
+ * made in one library context serves an SSL_CTX of another, so ours and those of the HTTP client share one.
+ */
+#include <errno.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <pthread.h>
+#include <string.h>
+
+#include "host/tls.h"
+#include "util/fail.h"
+
+struct reglet__tls {
+    pthread_mutex_t lock; /* over what is made on first use; once there, it does not change */
+    OSSL_LIB_CTX *library;
+    X509_STORE *store;
+    SSL_CTX *context;
+};
+
+/* --- Certificates ----------------------------------------------------------------------------------------- */
+
+static reglet_status fail_ca_file(reglet_error **err, const char *path) {
+    int saved = errno;
+    unsigned long error = ERR_peek_last_error();
+    ERR_clear_error();
+    if (ERR_GET_REASON(error) == ERR_R_MALLOC_FAILURE)
+        return reglet__fail_memory(err);
+    return reglet__fail_errno(err, REGLET_ERR_IO, REGLET_DOMAIN_RUNTIME, saved, "ca_file %s: %s", path,
+                              reglet__errno_text(saved));
+}
+
+/* Opened here first: of a file that cannot be read OpenSSL tells little. */
+static reglet_status read_ca_file(struct reglet__tls *tls, const char *path, reglet_error **err) {
+    FILE *file = fopen(path, "re");
+    if (!file)
+        return fail_ca_file(err, path);
+    fclose(file);
+    tls->store = X509_STORE_new();
+    if (!tls->store)
+        return reglet__fail_memory(err);
+    ERR_clear_error();
+    errno = 0;
+    if (X509_STORE_load_file_ex(tls->store, path, tls->library, NULL) == 1)
+        return REGLET_OK;
+    if (errno != 0)
+        return fail_ca_file(err, path);
+    ERR_clear_error();
+    return reglet__fail(err, REGLET_ERR_INVALID_ARGUMENT, REGLET_DOMAIN_RUNTIME,
+                        "ca_file %s: no certificates in PEM form", path);
+}
+
+/* The places that OpenSSL was built with. Its own function for this would look at SSL_CERT_FILE and SSL_CERT_DIR. The
+ * directory is looked into while verifying, by the hash of a name. */
+static X509_STORE *system_store(OSSL_LIB_CTX *library) {
+    const char *file = X509_get_default_cert_file(), *directory = X509_get_default_cert_dir();
+    bool has_file = access(file, R_OK) == 0, has_directory = access(directory, R_OK | X_OK) == 0;
+    X509_STORE *store = has_file || has_directory ? X509_STORE_new() : NULL;
+    if (!store)
+        return NULL;
+    bool loaded = has_file && X509_STORE_load_file_ex(store, file, library, NULL) == 1;
+    loaded = (has_directory && X509_STORE_load_path(store, directory) == 1) || loaded;
+    ERR_clear_error();
+    if (loaded)
+        return store;
+    X509_STORE_free(store);
+    return NULL;
+}
+
+reglet_status reglet__tls_new(const char *ca_file, struct reglet__tls **out, reglet_error **err) {
+    struct reglet__tls *tls = calloc(1, sizeof *tls);
+    if (!tls || pthread_mutex_init(&tls->lock, NULL) != 0) {
+        free(tls);
+        return reglet__fail_memory(err);
+    }
+    reglet_status status = REGLET_OK;
+    if (ca_file) {
+        tls->library = OSSL_LIB_CTX_new();
+        status = tls->library ? read_ca_file(tls, ca_file, err) : reglet__fail_memory(err);
+    }
+    if (status != REGLET_OK) {
+        reglet__tls_free(tls);
+        return status;
+    }
+    *out = tls;
+    return REGLET_OK;
+}
+
+void reglet__tls_free(struct reglet__tls *tls) {
+    if (!tls)
+        return;
+    SSL_CTX_free(tls->context);
+    X509_STORE_free(tls->store);
+    OSSL_LIB_CTX_free(tls->library);
+    pthread_mutex_destroy(&tls->lock);
+    free(tls);
+}
+
+/* With the lock held. */
+static X509_STORE *store_locked(struct reglet__tls *tls) {
+    if (!tls->library)
+        tls->library = OSSL_LIB_CTX_new();
+    if (!tls->store && tls->library)
+        tls->store = system_store(tls->library);
+    return tls->store;
+}
+
+X509_STORE *reglet__tls_store(struct reglet__tls *tls) {
+    pthread_mutex_lock(&tls->lock);
+    X509_STORE *store = store_locked(tls);
+    pthread_mutex_unlock(&tls->lock);
+    return store;
+}
+
+/* --- Contexts --------------------------------------------------------------------------------------------- */
+
+/* A configuration file can name a certificate of ours to show to servers that ask: none is ever shown. */
+static int show_no_certificate(SSL *ssl, void *unused) {
+    (void)unused;
+    SSL_certs_clear(ssl);
+    return 1;
+}
+
+/* What a configuration file can set and what has no function to take it back. */
+static bool set_algorithms(SSL_CTX *context) {
+    return SSL_CTX_set_cipher_list(context, OSSL_default_cipher_list()) == 1 &&
+           SSL_CTX_set_ciphersuites(context, OSSL_default_ciphersuites()) == 1 &&
+           SSL_CTX_set1_groups_list(context, "X25519:P-256:X448:P-521:P-384") == 1 &&
+           SSL_CTX_set1_sigalgs_list(context, "ECDSA+SHA256:ECDSA+SHA384:ECDSA+SHA512:ed25519:ed448:"
+                                              "rsa_pss_pss_sha256:rsa_pss_pss_sha384:rsa_pss_pss_sha512:"
+                                              "rsa_pss_rsae_sha256:rsa_pss_rsae_sha384:rsa_pss_rsae_sha512:"
+                                              "RSA+SHA256:RSA+SHA384:RSA+SHA512") == 1;
+}
+
+static bool harden(SSL_CTX *context, X509_STORE *store) {
+    SSL_CTX_clear_options(context, SSL_CTX_get_options(context));
+    SSL_CTX_set_options(context, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_TICKET |
+                                     SSL_OP_ENABLE_MIDDLEBOX_COMPAT);
+    /* 2: at least 112 bits of security, so no RSA below 2048 bits and no SHA-1 in signatures. */
+    SSL_CTX_set_security_level(context, 2);
+    SSL_CTX_set_keylog_callback(context, NULL);
+    SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+    SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
+    SSL_CTX_set_cert_cb(context, show_no_certificate, NULL);
+    SSL_CTX_set1_cert_store(context, store);
+    return SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) == 1 &&
+           SSL_CTX_set_max_proto_version(context, 0) == 1 && set_algorithms(context);
+}
+
+bool reglet__tls_harden(struct reglet__tls *tls, SSL_CTX *context) {
+    X509_STORE *store = reglet__tls_store(tls);
+    return store && harden(context, store);
+}
+
+SSL_CTX *reglet__tls_context(struct reglet__tls *tls) {
+    pthread_mutex_lock(&tls->lock);
+    X509_STORE *store = store_locked(tls);
+    if (!tls->context && store) {
+        SSL_CTX *context = SSL_CTX_new_ex(tls->library, NULL, TLS_client_method());
+        if (context && harden(context, store))
+            tls->context = context;
+        else
+            SSL_CTX_free(context);
+        ERR_clear_error();
+    }
+    SSL_CTX *context = tls->context;
+    pthread_mutex_unlock(&tls->lock);
+    return context;
+}
