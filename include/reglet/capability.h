@@ -27,6 +27,30 @@ REGLET_BEGIN_DECLS
  */
 REGLET_API reglet_status reglet_capability_check(const char *capability, reglet_error **err);
 
+/** How much harm a capability allows. */
+typedef enum reglet_risk {
+    REGLET_RISK_LOW = 0, /**< one thing, or few that matter little */
+    REGLET_RISK_MEDIUM,  /**< the network, commands, what lies below /etc */
+    REGLET_RISK_HIGH     /**< broad: all of a kind, a shell, a whole home directory, cloud credentials */
+} reglet_risk;
+
+/** "low", "medium", "high". */
+REGLET_API const char *reglet_risk_name(reglet_risk risk);
+
+/**
+ * Says what a capability means, for people who are to grant it.
+ *
+ * @param capability  the text, such as "exec:/usr/bin/git"
+ * @param risk        receives the risk; may be NULL
+ * @param sentence    receives one sentence, such as "Run /usr/bin/git with any arguments.", to be freed with
+ *                    reglet_free(); may be NULL
+ * @return as reglet_capability_check(); outputs are untouched on failure
+ *
+ * Does no I/O. Any thread.
+ */
+REGLET_API reglet_status reglet_capability_explain(const char *capability, reglet_risk *risk, char **sentence,
+                                                   reglet_error **err);
+
 REGLET_END_DECLS
 
 #endif

@@ -6,7 +6,6 @@
 #include "policy/internal.h"
 #include "util/cleanup.h"
 #include "util/fail.h"
-#include "util/text.h"
 
 /* --- the kinds --- */
 
@@ -77,7 +76,8 @@ static reglet_status check_command_characters(const struct reglet__parse *parse)
 
 static reglet_status check_command_path(const struct reglet__parse *parse) {
     for (size_t start = parse->at; start <= parse->end;) {
-        struct reglet__parse segment = {parse->text, start, parse->end, parse->err};
+        struct reglet__parse segment = *parse;
+        segment.at = start;
         size_t end = reglet__parse_find(&segment, '/'), size = end - start;
         if (size == 0)
             return reglet__parse_refuse(parse, start, "a segment of the path is empty; write /dir/program");
@@ -114,9 +114,15 @@ static reglet_status parse_command(struct reglet__parse *parse, struct reglet__c
     size_t end = children ? parse->end - 2 : parse->end;
     rule->form = children ? REGLET__COMMAND_CHILDREN : absolute ? REGLET__COMMAND_FILE : REGLET__COMMAND_NAME;
     rule->text = (struct reglet__span){parse->text + start, end - start};
+    if (absolute) {
+        rule->path = end > start ? strndup(parse->text + start, end - start) : strdup("/");
+        if (!rule->path)
+            return reglet__fail_memory(parse->err);
+    }
     if (end < parse->at)
         return REGLET_OK; /* all files of the root directory: nothing is left to check */
-    struct reglet__parse rest = {parse->text, parse->at, end, parse->err};
+    struct reglet__parse rest = *parse;
+    rest.end = end;
     status = check_command_characters(&rest);
     if (status != REGLET_OK)
         return status;
@@ -137,27 +143,12 @@ static const struct {
     {"exec:", REGLET__KIND_EXEC, parse_command},
 };
 
-static reglet_status check_characters(const struct reglet__parse *parse) {
-    for (size_t i = 0; i < parse->end;) {
-        unsigned c = 0;
-        size_t size = reglet__utf8_decode(parse->text + i, parse->end - i, &c);
-        if (size == 0)
-            return reglet__parse_refuse(parse, i, "the byte 0x%02X is not UTF-8",
-                                        (unsigned char)parse->text[i]);
-        if (c < 0x20 || (c >= 0x7F && c <= 0x9F))
-            return reglet__parse_refuse(parse, i, "the control character U+%04X cannot stand in a capability",
-                                        c);
-        i += size;
-    }
-    return REGLET_OK;
-}
-
 static reglet_status parse_kind(struct reglet__parse *parse, struct reglet__capability *capability) {
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
         if (!reglet__parse_take(parse, kinds[i].prefix))
             continue;
         capability->kind = kinds[i].kind;
-        reglet_status status = check_characters(parse);
+        reglet_status status = reglet__parse_check_characters(parse);
         return status == REGLET_OK ? kinds[i].parse(parse, capability) : status;
     }
     return reglet__parse_refuse(parse, 0, "a capability starts with fs:, kv:, network:, env: or exec:");
@@ -175,7 +166,7 @@ reglet_status reglet__capability_parse(const char *text, struct reglet__capabili
     capability->text = strdup(text);
     if (!capability->text)
         return reglet__fail_memory(err);
-    struct reglet__parse parse = {capability->text, 0, strlen(text), err};
+    struct reglet__parse parse = {.text = capability->text, .end = strlen(text), .err = err};
     reglet_status status = parse_kind(&parse, capability);
     if (status == REGLET_OK)
         *out = take_ptr(capability);
@@ -194,8 +185,8 @@ void reglet__capability_free(struct reglet__capability *capability) {
     case REGLET__KIND_FS: reglet__files_clear(&capability->rule.files); break;
     case REGLET__KIND_KV: reglet__glob_free(capability->rule.keys.glob); break;
     case REGLET__KIND_NETWORK: reglet__network_clear(&capability->rule.network); break;
-    case REGLET__KIND_ENV:
-    case REGLET__KIND_EXEC: break;
+    case REGLET__KIND_EXEC: reglet__command_clear(&capability->rule.command); break;
+    case REGLET__KIND_ENV: break;
     }
     free(capability->text);
     free(capability);
@@ -209,12 +200,45 @@ enum reglet__kind reglet__capability_kind(const struct reglet__capability *capab
     return capability->kind;
 }
 
+static reglet_status refuse_null(reglet_error **err) {
+    return reglet__fail(err, REGLET_ERR_INVALID_ARGUMENT, REGLET_DOMAIN_POLICY,
+                        "capability is NULL; give a text such as \"fs:read:/etc/hosts\"");
+}
+
 reglet_status reglet_capability_check(const char *text, reglet_error **err) {
     if (!text)
-        return reglet__fail(err, REGLET_ERR_INVALID_ARGUMENT, REGLET_DOMAIN_POLICY,
-                            "capability is NULL; give a text such as \"fs:read:/etc/hosts\"");
+        return refuse_null(err);
     struct reglet__capability *capability = NULL;
     reglet_status status = reglet__capability_parse(text, &capability, err);
     reglet__capability_free(capability);
     return status;
+}
+
+const char *reglet_risk_name(reglet_risk risk) {
+    switch (risk) {
+    case REGLET_RISK_LOW: return "low";
+    case REGLET_RISK_MEDIUM: return "medium";
+    case REGLET_RISK_HIGH: break;
+    }
+    return "high";
+}
+
+reglet_status reglet_capability_explain(const char *text, reglet_risk *risk, char **sentence,
+                                        reglet_error **err) {
+    if (!text)
+        return refuse_null(err);
+    _cleanup_(reglet__capability_free_p)
+    struct reglet__capability *capability = NULL;
+    reglet_status status = reglet__capability_parse(text, &capability, err);
+    if (status != REGLET_OK)
+        return status;
+    if (sentence) {
+        char *made = reglet__capability_sentence(capability);
+        if (!made)
+            return reglet__fail_memory(err);
+        *sentence = made;
+    }
+    if (risk)
+        *risk = reglet__capability_risk(capability);
+    return REGLET_OK;
 }

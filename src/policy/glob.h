@@ -11,6 +11,9 @@ struct reglet__glob;
 
 /* Parses everything up to parse->end. REGLET_ERR_INVALID_GRANT, REGLET_ERR_NO_MEMORY. */
 reglet_status reglet__glob_parse(struct reglet__parse *parse, struct reglet__glob **out);
+/* Parses everything up to parse->end as one text in which "/", "." and ".." are nothing special; it may be empty. Only for
+ * reglet__glob_match_text(). */
+reglet_status reglet__glob_parse_text(struct reglet__parse *parse, struct reglet__glob **out);
 void reglet__glob_free(struct reglet__glob *glob);
 
 /* The segments before the first one with a wildcard, unescaped: "/etc", "/", "a/b", or "" when there is none. */
@@ -37,6 +40,9 @@ enum reglet__glob_match {
  */
 enum reglet__glob_match reglet__glob_match(const struct reglet__glob *glob, const char *path, size_t size,
                                            size_t *steps);
+
+/* Whether all of `text` matches. `steps` as above. */
+bool reglet__glob_match_text(const struct reglet__glob *glob, const char *text, size_t size, size_t *steps);
 
 /*
  * The compiled form. Each segment is a small machine whose nodes are tried in ascending order: every move

@@ -167,6 +167,12 @@ enum reglet__glob_match reglet__glob_match(const struct reglet__glob *glob, cons
     return segment == glob->segment_count ? REGLET__GLOB_COVERS : REGLET__GLOB_LEADS;
 }
 
+bool reglet__glob_match_text(const struct reglet__glob *glob, const char *text, size_t size, size_t *steps) {
+    const struct reglet__glob_segment *segment = &glob->segments[0];
+    bool anything = segment->node_count == 2 && glob->nodes[segment->first_node].op == REGLET__GLOB_STAR;
+    return anything || segment_matches(glob, segment, text, size, steps);
+}
+
 const char *reglet__glob_literal(const struct reglet__glob *glob) {
     return glob->literal;
 }

@@ -4,6 +4,7 @@
 #include "policy/glob.h"
 #include "util/cleanup.h"
 #include "util/fail.h"
+#include "util/limits.h"
 #include "util/text.h"
 
 /* What is known while one segment is read. */
@@ -230,7 +231,6 @@ static reglet_status check_dots(const struct compiler *compiler, size_t start) {
 
 /* Compiles the segment from parse->at to parse->end to nodes, and its text to `name`. */
 static reglet_status segment(struct compiler *compiler) {
-    size_t start = compiler->parse.at;
     while (compiler->parse.at < compiler->parse.end) {
         reglet_status status = token(compiler);
         if (status != REGLET_OK)
@@ -240,7 +240,7 @@ static reglet_status segment(struct compiler *compiler) {
         return reglet__parse_refuse(&compiler->parse, compiler->brace,
                                     "'{' needs a '}' in the same segment; itself it is \"\\{\"");
     emit(compiler, REGLET__GLOB_END, 0, 0);
-    return check_dots(compiler, start);
+    return REGLET_OK;
 }
 
 /* Reads one segment: into the literal part as long as there was no wildcard, behind it from then on. */
@@ -256,6 +256,8 @@ static reglet_status add_segment(struct reglet__glob *glob, const struct reglet_
                                 .name = glob->literal + literal_size + separate,
                                 .first_node = glob->node_count};
     reglet_status status = segment(&compiler);
+    if (status == REGLET_OK)
+        status = check_dots(&compiler, parse->at);
     if (status != REGLET_OK)
         return status;
     if (compiler.wildcard || glob->segment_count > 0) {
@@ -304,4 +306,21 @@ reglet_status reglet__glob_parse(struct reglet__parse *parse, struct reglet__glo
     if (status == REGLET_OK)
         *out = take_ptr(glob);
     return status;
+}
+
+reglet_status reglet__glob_parse_text(struct reglet__parse *parse, struct reglet__glob **out) {
+    if (parse->end - parse->at > REGLET__MAX_PATTERN)
+        return reglet__parse_refuse(parse, parse->at + REGLET__MAX_PATTERN, "a pattern has at most %d bytes",
+                                    REGLET__MAX_PATTERN);
+    _cleanup_(reglet__glob_free_p)
+    struct reglet__glob *glob = glob_new(parse->end - parse->at + 1);
+    if (!glob)
+        return reglet__fail_memory(parse->err);
+    struct compiler compiler = {.glob = glob, .parse = *parse, .name = glob->literal};
+    reglet_status status = segment(&compiler);
+    if (status != REGLET_OK)
+        return status;
+    glob->segments[glob->segment_count++] = (struct reglet__glob_segment){.node_count = glob->node_count};
+    *out = take_ptr(glob);
+    return REGLET_OK;
 }

@@ -41,6 +41,8 @@ enum reglet__command {
 struct reglet__command_rule {
     enum reglet__command form;
     struct reglet__span text;
+    char *path;         /* to be resolved: of a file or a directory; else NULL */
+    char *place, *file; /* what `path` is compared by once it was resolved; before, NULL, it is itself */
 };
 
 struct reglet__capability {
@@ -61,6 +63,12 @@ struct reglet__capability_list {
     size_t count;
 };
 
+/* Owned by the policy. */
+struct reglet__command_pins {
+    struct reglet__command_pin **items;
+    size_t count;
+};
+
 struct reglet__policy {
     struct reglet__capability_list granted[REGLET__KIND_COUNT];
     struct reglet__capability_list shared[REGLET__KIND_COUNT];
@@ -68,6 +76,8 @@ struct reglet__policy {
     bool declared_all[REGLET__KIND_COUNT];
     char **protected_paths;
     size_t protected_count;
+    struct reglet__command_pins pins;
+    bool strict;
 };
 
 /*
@@ -81,6 +91,50 @@ typedef bool reglet__covers(const struct reglet__capability *capability,
 struct reglet__decision reglet__policy_decide(const struct reglet__policy *policy, enum reglet__kind kind,
                                               reglet__covers *covers, const void *request);
 
+/* The same by one grant that stands in no list: a pinned command. */
+struct reglet__decision reglet__policy_decide_alone(const struct reglet__policy *policy,
+                                                    const struct reglet__capability *grant,
+                                                    reglet__covers *covers, const void *request);
+
 void reglet__files_clear(struct reglet__files_rule *rule);
+
+/* --- commands --- */
+
+void reglet__command_clear(struct reglet__command_rule *rule);
+
+/* Whether a rule covers a request, a struct reglet__command_request. */
+reglet__covers reglet__command_covers;
+
+/* The path of a file or directory rule: its text, or what that was resolved to. */
+const char *reglet__command_place(const struct reglet__command_rule *rule);
+const char *reglet__command_file(const struct reglet__command_rule *rule);
+
+/* The last component of a path; the whole of a bare name. */
+const char *reglet__command_name(const char *path);
+
+/* A pin's command; its form is a file or a name. */
+const struct reglet__capability *reglet__command_pin_command(const struct reglet__command_pin *pin);
+
+/* Whether a pin is about this command, by whatever name it comes: then pins decide on its arguments. */
+bool reglet__command_pin_holds(const struct reglet__command_pin *pin,
+                               const struct reglet__command_request *request);
+
+/* Whether the arguments are those of the pin. */
+bool reglet__command_pin_matches(const struct reglet__command_pin *pin,
+                                 const struct reglet__command_request *request);
+
+/* The pin as a decision names it: "exec:/usr/bin/git [log, *]". */
+const char *reglet__command_pin_text(const struct reglet__command_pin *pin);
+
+void reglet__command_pins_clear(struct reglet__command_pins *pins);
+
+/* What a program can do with other programs, by its file name. */
+enum reglet__program {
+    REGLET__PROGRAM_PLAIN,   /* nothing that is known */
+    REGLET__PROGRAM_CALLS,   /* it has an option, a file or a command that makes it run others */
+    REGLET__PROGRAM_ANYTHING /* it is made for running what it is told: a shell, an interpreter, a runner */
+};
+
+enum reglet__program reglet__program_of(const char *file_name);
 
 #endif

@@ -22,8 +22,24 @@ reglet_status reglet__parse_refuse(const struct reglet__parse *parse, size_t at,
     va_end(args);
     const char *cut = strlen(parse->text) > QUOTE_MAX ? "…" : "";
     return reglet__fail_at(parse->err, REGLET_ERR_INVALID_GRANT, REGLET_DOMAIN_POLICY, at,
-                           "capability \"%.*s%s\", character at byte %zu: %s", (int)QUOTE_MAX, parse->text,
-                           cut, at, reason);
+                           "%s \"%.*s%s\", character at byte %zu: %s",
+                           parse->what ? parse->what : "capability", (int)QUOTE_MAX, parse->text, cut, at,
+                           reason);
+}
+
+reglet_status reglet__parse_check_characters(const struct reglet__parse *parse) {
+    for (size_t i = 0; i < parse->end;) {
+        unsigned c = 0;
+        size_t size = reglet__utf8_decode(parse->text + i, parse->end - i, &c);
+        if (size == 0)
+            return reglet__parse_refuse(parse, i, "the byte 0x%02X is not UTF-8",
+                                        (unsigned char)parse->text[i]);
+        if (c < 0x20 || (c >= 0x7F && c <= 0x9F))
+            return reglet__parse_refuse(parse, i, "the control character U+%04X cannot stand in a %s", c,
+                                        parse->what ? parse->what : "capability");
+        i += size;
+    }
+    return REGLET_OK;
 }
 
 reglet_status reglet__parse_check_length(const struct reglet__parse *parse) {

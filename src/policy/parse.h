@@ -12,6 +12,7 @@ struct reglet__parse {
     size_t at;
     size_t end;
     reglet_error **err;
+    const char *what; /* what `text` is, for messages; NULL: a capability */
 };
 
 /* A piece of the text. */
@@ -23,6 +24,9 @@ struct reglet__span {
 /* Returns REGLET_ERR_INVALID_GRANT, with a line that quotes the capability and says what would be right. */
 reglet_status reglet__parse_refuse(const struct reglet__parse *parse, size_t at, const char *format, ...)
     REGLET_PRINTF(3, 4);
+
+/* Refuses what no text of people's holds: invalid UTF-8 and control characters. */
+reglet_status reglet__parse_check_characters(const struct reglet__parse *parse);
 
 /* Refuses a pattern (all that is left) that is empty or too long. */
 reglet_status reglet__parse_check_length(const struct reglet__parse *parse);

@@ -28,6 +28,7 @@ void reglet__policy_free(struct reglet__policy *policy) {
     for (size_t i = 0; i < policy->protected_count; i++)
         free(policy->protected_paths[i]);
     free(policy->protected_paths);
+    reglet__command_pins_clear(&policy->pins);
     free(policy);
 }
 
@@ -62,6 +63,8 @@ reglet_status reglet__policy_declare_all(struct reglet__policy *policy, enum reg
 }
 
 bool reglet__policy_has(const struct reglet__policy *policy, enum reglet__kind kind) {
+    if (kind == REGLET__KIND_EXEC && policy->pins.count > 0)
+        return true;
     return policy->granted[kind].count > 0 || policy->shared[kind].count > 0;
 }
 
@@ -93,6 +96,18 @@ struct reglet__decision reglet__policy_decide(const struct reglet__policy *polic
         reason = "it is granted to every plugin that declares it, and this one does not declare it";
     }
     return (struct reglet__decision){.reason = reason};
+}
+
+struct reglet__decision reglet__policy_decide_alone(const struct reglet__policy *policy,
+                                                    const struct reglet__capability *grant,
+                                                    reglet__covers *covers, const void *request) {
+    if (!covers(grant, NULL, request))
+        return (struct reglet__decision){.reason = "no grant covers it"};
+    bool declared = policy->declared_all[grant->kind] ||
+                    find(&policy->declared[grant->kind], grant, covers, request) != NULL;
+    if (policy->strict && !declared)
+        return (struct reglet__decision){.reason = "it is granted, and this plugin does not declare it"};
+    return (struct reglet__decision){.allowed = true, .rule = grant->text};
 }
 
 static bool covers_variable(const struct reglet__capability *capability,

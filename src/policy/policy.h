@@ -7,7 +7,9 @@
 #ifndef REGLET_POLICY_POLICY_H
 #define REGLET_POLICY_POLICY_H
 
-#include <reglet/error.h>
+#include <reglet/capability.h>
+
+#include "policy/endpoint.h"
 
 enum reglet__kind {
     REGLET__KIND_FS,
@@ -17,8 +19,11 @@ enum reglet__kind {
     REGLET__KIND_KV
 };
 
-/* One parsed capability. Immutable. */
+/* One parsed capability. Immutable, but for what is resolved before it takes part in a decision. */
 struct reglet__capability;
+
+/* A command with the arguments that it may have. Reference counted. */
+struct reglet__command_pin;
 
 /*
  * Parses `kind:pattern`. On failure REGLET_ERR_INVALID_GRANT, one line that says what was found and what
@@ -129,6 +134,126 @@ struct reglet__decision reglet__policy_fs_symlink(const struct reglet__policy *p
 
 /* A variable's name, exact, by prefix or all. */
 struct reglet__decision reglet__policy_env(const struct reglet__policy *policy, const char *name);
+
+/* --- network ---
+ *
+ * Connecting takes two decisions: whether a rule allows host and port, before any name is looked up; and, for each
+ * address of that host, whether it may be reached.
+ */
+
+/* Whether a rule allows the host, port and (http_request) URL, as the plugin wrote them. For an address (not a name) this
+ * is the first half only: reglet__policy_address() is the other. */
+struct reglet__decision reglet__policy_connect(const struct reglet__policy *policy,
+                                               const struct reglet__endpoint *endpoint);
+
+/* Whether this address of the endpoint may be reached: it is public, `private` opens it, or a rule that allows the
+ * endpoint's port names it, or a CIDR around it that lies wholly in the special range. The reason names the range. */
+struct reglet__decision reglet__policy_address(const struct reglet__policy *policy,
+                                               const struct reglet__endpoint *endpoint,
+                                               const struct reglet__address *address);
+
+/* Whether the system's resolver may be asked for a name by itself (dns_lookup): a rule allows that name, or any host, at
+ * port 53. Looking up the name of a connection that reglet__policy_connect() allowed needs nothing more. */
+struct reglet__decision reglet__policy_lookup(const struct reglet__policy *policy,
+                                              const struct reglet__endpoint *endpoint);
+
+/* --- commands --- */
+
+/* A command, with what its file turned out to be. */
+struct reglet__command_request {
+    const char *asked; /* as the plugin wrote it: an absolute path, or a bare name */
+    const char *place; /* absolute: real path of its directory, and its last component; that of a bare name as it was
+                          found on the PATH */
+    const char *file;  /* real path of the file that would be run */
+    const char *const *args; /* without the command itself */
+    size_t arg_count;
+};
+
+/*
+ * Whether a grant could allow a command of this spelling, whatever its file is: asked before anything is looked at. What
+ * is neither an absolute path nor a bare name (`./git`, ``, `a/b`) is denied for good.
+ */
+struct reglet__decision reglet__policy_exec_spelling(const struct reglet__policy *policy, const char *asked);
+
+/*
+ * Whether it may run. A path grant matches its file by that spelling (or another of the same place); a bare name that
+ * name; a directory's grant what is in it by place and by file. Shells, interpreters and programs that run programs
+ * run only by an exact grant or by `**`. Where arguments are pinned for the place or the name, they decide alone.
+ */
+struct reglet__decision reglet__policy_exec(const struct reglet__policy *policy,
+                                            const struct reglet__command_request *request);
+
+/* exec only: what an absolute grant named when the runtime was made: its place and its file, as above (the real path of
+ * the directory for both, where the grant is of one). Without it the grant is compared as it is written. Copied. REGLET_ERR_NO_MEMORY. */
+reglet_status reglet__capability_exec_resolve(struct reglet__capability *capability, const char *place,
+                                              const char *file);
+/* exec only: the path to resolve (a directory where the grant is of one), or NULL for bare names and `**`. Borrowed. */
+const char *reglet__capability_exec_path(const struct reglet__capability *capability);
+
+/*
+ * Grants a command with these arguments, and takes away every other: one glob for each argument, in which "/" is a
+ * character like any other. `command` is what a grant has after "exec:", an exact path or a bare name. Copied.
+ * REGLET_ERR_INVALID_GRANT, REGLET_ERR_NO_MEMORY.
+ */
+reglet_status reglet__command_pin_parse(const char *command, const char *const *args, size_t arg_count,
+                                        struct reglet__command_pin **out, reglet_error **err);
+void reglet__command_pin_free(struct reglet__command_pin *pin); /* gives a reference back */
+struct reglet__command_pin *reglet__command_pin_ref(struct reglet__command_pin *pin);
+const char *reglet__command_pin_path(const struct reglet__command_pin *pin); /* to resolve; NULL for a bare name */
+reglet_status reglet__command_pin_resolve(struct reglet__command_pin *pin, const char *place, const char *file);
+/* Takes the pin over, also when it fails. */
+reglet_status reglet__policy_pin_command(struct reglet__policy *policy, struct reglet__command_pin *pin);
+
+/* Whether a program of this file name (a last path component) is a shell, an interpreter, or runs other programs,
+ * whatever version suffix it has. */
+bool reglet__runs_programs(const char *file_name);
+
+/* --- keys, and what embedders add --- */
+
+/* A key of a store, read or (with `write`) written. */
+struct reglet__decision reglet__policy_kv(const struct reglet__policy *policy, bool write, const char *key);
+
+/*
+ * The decision on a request written as a capability that asks for one thing: "kv:read:settings/a", "env:HOME",
+ * "network:outbound:example.org:443" (first half only for a name; both for an address), a URL, "exec:/usr/bin/git" (by its
+ * spelling; place and file the same). Not for fs, which needs the object's real path. REGLET_ERR_INVALID_GRANT: it asks for
+ * no single thing, with the offset of the character.
+ */
+reglet_status reglet__policy_ask(const struct reglet__policy *policy, const char *request,
+                                 struct reglet__decision *out, reglet_error **err);
+
+/* --- levels --- */
+
+/* Strict: a request must match a grant and a declaration; otherwise a grant is enough. Standard until it is set. */
+void reglet__policy_set_strict(struct reglet__policy *policy, bool strict);
+
+/* --- what a capability means, for people --- */
+
+/* How much harm it allows. */
+reglet_risk reglet__capability_risk(const struct reglet__capability *capability);
+
+/* Whether it is broad: taken in by policy, or spelled like one of the operator's own patterns. */
+bool reglet__capability_is_broad(const struct reglet__capability *capability, const char *const *patterns,
+                                 size_t pattern_count);
+
+/* One sentence: "Read the file /etc/hosts.", "Connect to any host at port 443, but not to private addresses.", "Run
+ * /usr/bin/git with any arguments.". NULL without memory; to be freed with free(). */
+char *reglet__capability_sentence(const struct reglet__capability *capability);
+
+/*
+ * The grant under which everything that `declared` asks for is certainly allowed, as written; NULL when there is none or
+ * that cannot be told (two globs that overlap, say).
+ */
+const char *reglet__policy_covering(const struct reglet__policy *policy, const struct reglet__capability *declared);
+
+/* The capability that would allow a request, as it would be written. NULL without memory, and where none would help. */
+char *reglet__policy_connect_suggest(const struct reglet__endpoint *endpoint); /* network:outbound:host:port */
+char *reglet__policy_address_suggest(const struct reglet__endpoint *endpoint,
+                                     const struct reglet__address *address); /* network:outbound:private, or the address */
+char *reglet__policy_lookup_suggest(const struct reglet__endpoint *endpoint);
+char *reglet__policy_exec_suggest(const struct reglet__command_request *request);
+char *reglet__policy_env_suggest(const char *name);
+char *reglet__policy_kv_suggest(bool write, const char *key);
 
 /* Writes the capability that would allow a file access, such as "fs:read:/etc/hosts", globs escaped. NULL
  * without memory, and where no capability would help (/proc/self, devices). A character that no pattern can

@@ -11,7 +11,7 @@
 static struct reglet__glob *compile(const char *pattern) {
     reglet_error *error = NULL;
     struct reglet__glob *glob = NULL;
-    struct reglet__parse parse = {pattern, 0, strlen(pattern), &error};
+    struct reglet__parse parse = {.text = pattern, .end = strlen(pattern), .err = &error};
     if (reglet__glob_parse(&parse, &glob) != REGLET_OK)
         fail_msg("%s", reglet_error_message(error));
     return glob;
@@ -106,7 +106,7 @@ static void parse__malformed_globs_are_refused_at_the_character(void **state) {
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         reglet_error *error = NULL;
         struct reglet__glob *glob = NULL;
-        struct reglet__parse parse = {cases[i].pattern, 0, strlen(cases[i].pattern), &error};
+        struct reglet__parse parse = {.text = cases[i].pattern, .end = strlen(cases[i].pattern), .err = &error};
         if (reglet__glob_parse(&parse, &glob) != REGLET_ERR_INVALID_GRANT)
             fail_msg("\"%s\" was not refused", cases[i].pattern);
         assert_null(glob);
