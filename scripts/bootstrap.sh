@@ -85,8 +85,10 @@ look_for_packages() {
     need clang have clang
     need libcmocka-dev pkg-config --exists cmocka
     need wabt have wat2wasm
-    need python3 have python3
-    need python3 have python3 # tests of the command line
+    need python3 test -x /usr/bin/python3 # tests of the command line, and the servers that tests talk to
+    need python3-cryptography /usr/bin/python3 -c 'import cryptography'
+    need python3-dnspython /usr/bin/python3 -c 'import dns.message'
+    need python3-h2 /usr/bin/python3 -c 'import h2.connection'
     if apt-cache show clang-format-14 >/dev/null 2>&1; then
         need clang-format-14 have clang-format-14
     fi
