@@ -77,6 +77,7 @@ look_for_packages() {
     need ca-certificates test -s /etc/ssl/certs/ca-certificates.crt # cargo fetches the engine's crates
     need libjson-c-dev pkg-config --exists json-c
     need libssl-dev pkg-config --exists libssl libcrypto
+    need libc-ares-dev pkg-config --exists libcares
     need libyaml-dev pkg-config --exists yaml-0.1
     # shellcheck disable=SC2207
     can_build_guests >/dev/null 2>&1 || packages+=($(guest_packages))
