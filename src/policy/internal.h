@@ -87,9 +87,13 @@ struct reglet__policy {
 typedef bool reglet__covers(const struct reglet__capability *capability,
                             const struct reglet__capability *partner, const void *request);
 
-/* The one place where "who is granted" is decided: a grant, or a shared grant together with a declaration. */
+/* The one place where "who is granted" is decided: a grant, or a shared grant together with a declaration; at level
+ * strict, any grant together with one. */
 struct reglet__decision reglet__policy_decide(const struct reglet__policy *policy, enum reglet__kind kind,
                                               reglet__covers *covers, const void *request);
+
+/* The reason of a decision when no grant covers the request; compared by its place. */
+extern const char reglet__not_granted[];
 
 /* The same by one grant that stands in no list: a pinned command. */
 struct reglet__decision reglet__policy_decide_alone(const struct reglet__policy *policy,

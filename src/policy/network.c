@@ -1,23 +1,25 @@
 #include "policy/network.h"
 
-#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "util/fail.h"
 
-enum { LABEL_MAX = 63, PORT_MAX = 65535, HTTP_PORT = 80, HTTPS_PORT = 443 };
+enum { PORT_MAX = 65535, HTTP_PORT = 80, HTTPS_PORT = 443 };
 
 static bool is_digit(char c) {
     return c >= '0' && c <= '9';
 }
 
-static bool is_hex(char c) {
-    return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-}
-
-static bool is_letter(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+/* Refuses what is misspelled in the text from `start` on. */
+static reglet_status refuse(const struct reglet__parse *parse, size_t start,
+                            const struct reglet__misspelling *wrong) {
+    char found[REGLET__FOUND_SIZE];
+    size_t at = start + wrong->at;
+    if (!wrong->character)
+        return reglet__parse_refuse(parse, at, "%s", wrong->what);
+    return reglet__parse_refuse(parse, at, "%s, found %s", wrong->what,
+                                reglet__parse_found(parse, at, found));
 }
 
 /* --- ports --- */
@@ -97,17 +99,11 @@ static void unmap_ipv4(struct reglet__network_rule *rule) {
 /* An address from parse->at to `end`, then "/" and a prefix length if there is a mask before parse->end. */
 static reglet_status parse_address(struct reglet__parse *parse, size_t end,
                                    struct reglet__network_rule *rule) {
-    size_t start = parse->at, size = end - start;
+    size_t start = parse->at;
     unsigned bits = rule->is_ipv6 ? 128 : 32;
-    char text[INET6_ADDRSTRLEN] = "";
-    if (size < sizeof text)
-        memcpy(text, parse->text + start, size);
-    if (inet_pton(rule->is_ipv6 ? AF_INET6 : AF_INET, text, rule->address) != 1)
-        return reglet__parse_refuse(parse, start,
-                                    rule->is_ipv6 ? "no IPv6 address between the brackets; write one as in "
-                                                    "[2001:db8::1], without a zone"
-                                                  : "no IPv4 address; write four numbers from 0 to 255, "
-                                                    "decimal and without leading zeros");
+    const char *wrong = reglet__spell_address(parse->text + start, end - start, rule->is_ipv6, rule->address);
+    if (wrong)
+        return reglet__parse_refuse(parse, start, "%s", wrong);
     rule->host = REGLET__HOST_ADDRESS;
     rule->prefix = bits;
     parse->at = end;
@@ -144,79 +140,16 @@ static reglet_status parse_bracketed(struct reglet__parse *parse, struct reglet_
     return REGLET_OK;
 }
 
-/* --- names --- */
-
-/* Whether the last label is a number in a spelling that some resolver would take for (part of) an address. */
-static bool ends_in_a_number(const char *host, size_t size) {
-    if (size > 0 && host[size - 1] == '.')
-        size--;
-    size_t start = size;
-    while (start > 0 && host[start - 1] != '.')
-        start--;
-    const char *label = host + start;
-    size_t length = size - start;
-    bool hex = length >= 2 && label[0] == '0' && (label[1] == 'x' || label[1] == 'X');
-    for (size_t i = hex ? 2 : 0; i < length; i++) {
-        if (hex ? !is_hex(label[i]) : !is_digit(label[i]))
-            return false;
-    }
-    return length > 0;
-}
-
-static reglet_status check_label(const struct reglet__parse *parse, size_t start, size_t end) {
-    if (start == end)
-        return reglet__parse_refuse(parse, start, "a label of the host name is empty");
-    if (end - start > LABEL_MAX)
-        return reglet__parse_refuse(parse, start, "a label of a host name has at most %d characters",
-                                    (int)LABEL_MAX);
-    if (parse->text[start] == '-' || parse->text[end - 1] == '-')
-        return reglet__parse_refuse(parse, parse->text[start] == '-' ? start : end - 1,
-                                    "a label of a host name does not start or end with '-'");
-    return REGLET_OK;
-}
-
-static reglet_status check_name(const struct reglet__parse *parse, size_t start, size_t end) {
-    char found[REGLET__FOUND_SIZE];
-    size_t label = start;
-    for (size_t i = start; i <= end; i++) {
-        char c = parse->text[i];
-        if (i == end || c == '.') {
-            reglet_status status = check_label(parse, label, i);
-            if (status != REGLET_OK)
-                return status;
-            label = i + 1;
-        } else if (!is_letter(c) && !is_digit(c) && c != '-') {
-            return reglet__parse_refuse(
-                parse, i,
-                "a host name is letters, digits and '-' between dots (xn--… for other "
-                "scripts), found %s",
-                reglet__parse_found(parse, i, found));
-        }
-    }
-    return REGLET_OK;
-}
+/* --- hosts and URLs --- */
 
 static reglet_status parse_name(struct reglet__parse *parse, size_t end, struct reglet__network_rule *rule) {
-    size_t start = parse->at, name_end = end;
-    if (name_end - start > 1 && parse->text[name_end - 1] == '.')
-        name_end--;
-    reglet_status status = check_name(parse, start, name_end);
-    if (status != REGLET_OK)
-        return status;
-    if (name_end - start >= REGLET__HOST_NAME_SIZE)
-        return reglet__parse_refuse(parse, start, "a host name has at most %d characters",
-                                    REGLET__HOST_NAME_SIZE - 1);
-    if (ends_in_a_number(parse->text + start, name_end - start))
-        return reglet__parse_refuse(parse, start, "the last label of a host name is not a number");
-    for (size_t i = start; i < name_end; i++) {
-        char c = parse->text[i];
-        rule->name[i - start] = (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
-    }
+    struct reglet__misspelling wrong =
+        reglet__spell_name(parse->text + parse->at, end - parse->at, rule->name);
+    if (wrong.what)
+        return refuse(parse, parse->at, &wrong);
     parse->at = end;
     return REGLET_OK;
 }
-
-/* --- hosts and URLs --- */
 
 /* A name or an IPv4 address up to `end`. */
 static reglet_status parse_plain_host(struct reglet__parse *parse, size_t end,
@@ -225,7 +158,7 @@ static reglet_status parse_plain_host(struct reglet__parse *parse, size_t end,
     host.end = end;
     size_t mask = reglet__parse_find(&host, '/');
     reglet_status status;
-    if (ends_in_a_number(parse->text + parse->at, mask - parse->at)) {
+    if (reglet__ends_in_a_number(parse->text + parse->at, mask - parse->at)) {
         status = parse_address(&host, mask, rule);
     } else if (mask < end) {
         status = reglet__parse_refuse(
@@ -271,60 +204,20 @@ static reglet_status parse_host_and_ports(struct reglet__parse *parse, struct re
     return parse_ports(parse, rule);
 }
 
-static int hex_value(char c) {
-    return is_digit(c) ? c - '0' : (c | 0x20) - 'a' + 10;
-}
-
-/* "%2e", "%2f" and "%5c" are "." and "/" to some servers and not to others: a rule must not depend on which. */
-static reglet_status check_escape(const struct reglet__parse *parse, size_t at) {
-    if (at + 2 >= parse->end || !is_hex(parse->text[at + 1]) || !is_hex(parse->text[at + 2]))
-        return reglet__parse_refuse(parse, at, "'%%' is followed by two hexadecimal digits");
-    int byte = hex_value(parse->text[at + 1]) * 16 + hex_value(parse->text[at + 2]);
-    if (byte < 0x20 || byte == 0x7F || byte == '.' || byte == '/' || byte == '\\')
-        return reglet__parse_refuse(
-            parse, at, "dots, slashes, backslashes and control characters cannot be escaped here");
-    return REGLET_OK;
-}
-
-static reglet_status check_path_character(const struct reglet__parse *parse, size_t at) {
-    char found[REGLET__FOUND_SIZE], c = parse->text[at];
-    if (c == '%')
-        return check_escape(parse, at);
-    if (c == '*')
-        return reglet__parse_refuse(parse, at,
-                                    "a URL is no glob: its path stands for everything below it too");
-    if (c == '?' || c == '#')
-        return reglet__parse_refuse(parse, at, "a URL rule has no query and no fragment; end it before '%c'",
-                                    c);
-    if (is_letter(c) || is_digit(c) || strchr("/-._~!$&'()+,;=:@", c))
-        return REGLET_OK;
-    return reglet__parse_refuse(parse, at, "%s cannot stand in a URL as it is; write it as %%XX",
-                                reglet__parse_found(parse, at, found));
-}
-
-static reglet_status check_path_segment(const struct reglet__parse *parse, size_t start, size_t end) {
-    size_t size = end - start;
-    if (size == 0 && end < parse->end)
-        return reglet__parse_refuse(parse, end, "two slashes in a row in the URL's path; write one");
-    if ((size == 1 || size == 2) && memcmp(parse->text + start, "..", size) == 0)
-        return reglet__parse_refuse(parse, start,
-                                    "\"%.*s\" is no segment of a URL rule's path; write the path "
-                                    "that is meant",
-                                    (int)size, parse->text + start);
-    return REGLET_OK;
-}
-
 static reglet_status parse_url_path(struct reglet__parse *parse, struct reglet__network_rule *rule) {
-    rule->path = (struct reglet__span){parse->text + parse->at, parse->end - parse->at};
-    reglet_status status = REGLET_OK;
-    for (size_t i = parse->at; i < parse->end && status == REGLET_OK; i++)
-        status = check_path_character(parse, i);
-    while (status == REGLET_OK && parse->at < parse->end) {
-        size_t start = ++parse->at; /* behind the "/" */
-        parse->at = reglet__parse_find(parse, '/');
-        status = check_path_segment(parse, start, parse->at);
+    size_t start = parse->at;
+    rule->path = (struct reglet__span){parse->text + start, parse->end - start};
+    for (; parse->at < parse->end; parse->at++) {
+        char c = reglet__parse_peek(parse);
+        if (c == '*')
+            return reglet__parse_refuse(parse, parse->at,
+                                        "a URL is no glob: its path stands for everything below it too");
+        if (c == '?' || c == '#')
+            return reglet__parse_refuse(parse, parse->at,
+                                        "a URL rule has no query and no fragment; end it before '%c'", c);
     }
-    return status;
+    struct reglet__misspelling wrong = reglet__spell_path(rule->path.text, rule->path.size);
+    return wrong.what ? refuse(parse, start, &wrong) : REGLET_OK;
 }
 
 static size_t authority_end(const struct reglet__parse *parse) {

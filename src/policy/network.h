@@ -5,8 +5,9 @@
 #define REGLET_POLICY_NETWORK_H
 
 #include "policy/parse.h"
+#include "policy/spelling.h"
 
-enum reglet__host {
+enum reglet__host_form {
     REGLET__HOST_ANY,     /* "*", and a rule of ports alone */
     REGLET__HOST_PRIVATE, /* "private": opens private addresses, names no host */
     REGLET__HOST_NAME,    /* `name` */
@@ -16,14 +17,12 @@ enum reglet__host {
 
 enum reglet__scheme { REGLET__SCHEME_NONE, REGLET__SCHEME_HTTP, REGLET__SCHEME_HTTPS };
 
-enum { REGLET__HOST_NAME_SIZE = 254 }; /* 253 characters and a NUL */
-
 struct reglet__port_range {
     uint16_t low, high;
 };
 
 struct reglet__network_rule {
-    enum reglet__host host;
+    enum reglet__host_form host;
     char name[REGLET__HOST_NAME_SIZE]; /* A-labels in lower case, without the trailing dot */
     unsigned char address[16];         /* network byte order; IPv4 in the first four bytes */
     bool is_ipv6; /* IPv4-mapped IPv6 (::ffff:0:0/96) is kept as the IPv4 it stands for */

@@ -1,3 +1,5 @@
+#define _GNU_SOURCE
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -80,35 +82,57 @@ static const struct reglet__capability *find(const struct reglet__capability_lis
     return NULL;
 }
 
+const char reglet__not_granted[] = "no grant covers it";
+
+static bool is_declared(const struct reglet__policy *policy, const struct reglet__capability *rule,
+                        reglet__covers *covers, const void *request) {
+    return policy->declared_all[rule->kind] ||
+           find(&policy->declared[rule->kind], rule, covers, request) != NULL;
+}
+
+/* Adds to a decision what one grant says, unless it allows already. `undeclared`: the reason to deny what is not declared;
+ * NULL: it need not be. */
+static void consult(struct reglet__decision *decision, const struct reglet__policy *policy,
+                    const struct reglet__capability *grant, const char *undeclared, reglet__covers *covers,
+                    const void *request) {
+    if (decision->allowed || !covers(grant, NULL, request))
+        return;
+    if (undeclared && !is_declared(policy, grant, covers, request))
+        decision->reason = undeclared;
+    else
+        *decision = (struct reglet__decision){.allowed = true, .rule = grant->text};
+}
+
+static const char *strict_reason(const struct reglet__policy *policy) {
+    return policy->strict ? "it is granted, and at level strict the plugin must declare it too" : NULL;
+}
+
 struct reglet__decision reglet__policy_decide(const struct reglet__policy *policy, enum reglet__kind kind,
                                               reglet__covers *covers, const void *request) {
-    const struct reglet__capability *rule = find(&policy->granted[kind], NULL, covers, request);
-    if (rule)
-        return (struct reglet__decision){.allowed = true, .rule = rule->text};
-    const char *reason = "no grant covers it";
-    const struct reglet__capability_list *shared = &policy->shared[kind];
-    for (size_t i = 0; i < shared->count; i++) {
-        rule = shared->items[i];
-        if (!covers(rule, NULL, request))
-            continue;
-        if (policy->declared_all[kind] || find(&policy->declared[kind], rule, covers, request))
-            return (struct reglet__decision){.allowed = true, .rule = rule->text};
-        reason = "it is granted to every plugin that declares it, and this one does not declare it";
-    }
-    return (struct reglet__decision){.reason = reason};
+    struct reglet__decision decision = {.reason = reglet__not_granted};
+    const struct reglet__capability_list *granted = &policy->granted[kind], *shared = &policy->shared[kind];
+    for (size_t i = 0; i < granted->count; i++)
+        consult(&decision, policy, granted->items[i], strict_reason(policy), covers, request);
+    for (size_t i = 0; i < shared->count; i++)
+        consult(&decision, policy, shared->items[i],
+                "it is granted to every plugin that declares it, and this one does not declare it", covers,
+                request);
+    return decision;
 }
 
 struct reglet__decision reglet__policy_decide_alone(const struct reglet__policy *policy,
                                                     const struct reglet__capability *grant,
                                                     reglet__covers *covers, const void *request) {
-    if (!covers(grant, NULL, request))
-        return (struct reglet__decision){.reason = "no grant covers it"};
-    bool declared = policy->declared_all[grant->kind] ||
-                    find(&policy->declared[grant->kind], grant, covers, request) != NULL;
-    if (policy->strict && !declared)
-        return (struct reglet__decision){.reason = "it is granted, and this plugin does not declare it"};
-    return (struct reglet__decision){.allowed = true, .rule = grant->text};
+    struct reglet__decision decision = {.reason = reglet__not_granted};
+    consult(&decision, policy, grant, strict_reason(policy), covers, request);
+    return decision;
 }
+
+void reglet__policy_set_strict(struct reglet__policy *policy, bool strict) {
+    policy->strict = strict;
+}
+
+/* --- variables --- */
 
 static bool covers_variable(const struct reglet__capability *capability,
                             const struct reglet__capability *partner, const void *request) {
@@ -122,4 +146,13 @@ static bool covers_variable(const struct reglet__capability *capability,
 
 struct reglet__decision reglet__policy_env(const struct reglet__policy *policy, const char *name) {
     return reglet__policy_decide(policy, REGLET__KIND_ENV, covers_variable, name);
+}
+
+char *reglet__policy_env_suggest(const char *name) {
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_0123456789";
+    size_t size = strspn(name, letters);
+    if (size == 0 || name[size] || (name[0] >= '0' && name[0] <= '9'))
+        return NULL;
+    char *text = NULL;
+    return asprintf(&text, "env:%s", name) < 0 ? NULL : text;
 }
