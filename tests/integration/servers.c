@@ -185,6 +185,27 @@ static char *config_of(const char *function, const char *request) {
     return text;
 }
 
+reglet_result *relay_observe(reglet_plugin *plugin, const char *function, const char *request,
+                             int64_t timeout_ms) {
+    char *config = config_of(function, request);
+    reglet_result *result = observe_json(plugin, config, timeout_ms);
+    free(config);
+    return result;
+}
+
+/* The whole of raw, or the test fails. Frees the result. */
+static char *take_response(reglet_result *result) {
+    const reglet_evidence *evidence = reglet_result_evidence(result);
+    size_t size = 0;
+    const char *raw = evidence ? reglet_evidence_raw(evidence, &size) : NULL;
+    if (!raw || reglet_evidence_truncated(evidence))
+        fail_msg("no response, or not all of it: %.1000s", reglet_result_json(result, NULL));
+    char *response = strndup(raw, size);
+    assert_non_null(response);
+    reglet_result_free(result);
+    return response;
+}
+
 char *relay(reglet_plugin *plugin, const char *function, const char *format, ...) {
     char *request = NULL;
     va_list arguments;
@@ -193,13 +214,7 @@ char *relay(reglet_plugin *plugin, const char *function, const char *format, ...
     va_end(arguments);
     for (char *quote = request; (quote = strchr(quote, '\'')); quote++)
         *quote = '"';
-    char *config = config_of(function, request);
-    reglet_result *result = observe_json(plugin, config, 0);
-    char *response = json_member(reglet_result_json(result, NULL), "/evidence/raw");
-    if (!response)
-        fail_msg("%s %s: %s", function, request, reglet_result_json(result, NULL));
-    reglet_result_free(result);
-    free(config);
+    char *response = take_response(relay_observe(plugin, function, request, 0));
     free(request);
     return response;
 }

@@ -31,10 +31,15 @@ int servers_queries(const struct servers *servers, const char *name);
 
 /*
  * Calls a host function through the guest `relay` with a request in JSON, made as by printf; single quotes become double
- * ones, for the sake of reading. Returns the response, to be freed.
+ * ones, for the sake of reading. Returns the response, to be freed. A response beyond the runtime's max_evidence_bytes fails
+ * the test.
  */
 char *relay(reglet_plugin *plugin, const char *function, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* The same for calls that may end with a plugin error, with the request as it is. Never NULL. */
+reglet_result *relay_observe(reglet_plugin *plugin, const char *function, const char *request,
+                             int64_t timeout_ms);
 
 /* The member of a JSON text that a JSON pointer ("/error/code", "/records/0") leads to: a string as it is, anything else as
  * JSON. NULL, if there is none or it is null. To be freed. */

@@ -5,9 +5,8 @@ import socket
 import struct
 
 import dns.exception
-import dns.flags
 import dns.message
-import dns.rcode
+import dns.rdatatype
 
 import listen
 import zone

@@ -11,13 +11,13 @@ import http_paths
 from http_paths import Answer, Request
 
 
-def serve(connection, name, record):
-    Http2Connection(connection, name, record).run()
+def serve(connection, name, record, number):
+    Http2Connection(connection, name, record, number).run()
 
 
 class Http2Connection:
-    def __init__(self, connection, name, record):
-        self.connection, self.name, self.record = connection, name, record
+    def __init__(self, connection, name, record, number):
+        self.connection, self.name, self.record, self.number = connection, name, record, number
         config = h2.config.H2Configuration(client_side=False, header_encoding="latin-1", validate_outbound_headers=False)
         self.h2 = h2.connection.H2Connection(config)
         self.requests = {}  # not whole yet, by stream
@@ -59,7 +59,7 @@ class Http2Connection:
             self.open = False
 
     def answer(self, stream, request):
-        self.record.add("requests", server=self.name, **request.described())
+        self.record.add("requests", {"server": self.name, "connection": self.number, **request.described()})
         answer = http_paths.answer(request)
         if stream in self.reset:
             return

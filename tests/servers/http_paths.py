@@ -76,6 +76,7 @@ def status_line(status):
 
 TEXT = (b"Content-Type", b"text/plain; charset=utf-8")
 OK = status_line(200)
+ENDLESS = itertools.repeat(b"x" * 65536)
 
 
 def json_answer(value):
@@ -111,7 +112,8 @@ def auth(request):
 
 @path("/cookie")
 def cookie(_):
-    return Answer(200, [TEXT, (b"Set-Cookie", b"first=1; Path=/"), (b"Set-Cookie", b"second=2; HttpOnly")], b"cookies\n")
+    headers = [TEXT, (b"Set-Cookie", b"first=1; Path=/"), (b"Set-Cookie", b"second=2; HttpOnly")]
+    return Answer(200, headers, b"cookies\n")
 
 
 @path("/altsvc")
@@ -122,7 +124,8 @@ def altsvc(request):
 
 @path("/hsts")
 def hsts(_):
-    return Answer(200, [TEXT, (b"Strict-Transport-Security", b"max-age=31536000; includeSubDomains")], b"https\n")
+    headers = [TEXT, (b"Strict-Transport-Security", b"max-age=31536000; includeSubDomains")]
+    return Answer(200, headers, b"https\n")
 
 
 @path("/chunked")
@@ -184,8 +187,10 @@ def redirect_loop(request):
 
 
 def moved(request, location):
-    """Without a location if that is None."""
+    """Without a location if that is None; the body never ends if the query has `endless`."""
     headers = [TEXT] if location is None else [TEXT, (b"Location", location.encode("latin-1"))]
+    if "endless" in request.query:
+        return Answer(request.number("code", 302), headers, ENDLESS, "close")
     return Answer(request.number("code", 302), headers, b"moved\n")
 
 
@@ -225,7 +230,23 @@ def headers_drip(request):
 
 @path("/endless")
 def endless(_):
-    return Answer(200, [TEXT], itertools.repeat(b"x" * 65536), "close")
+    return Answer(200, [TEXT], ENDLESS, "close")
+
+
+@path("/endless-hints")
+def endless_hints(_):
+    return Raw(itertools.repeat(b"HTTP/1.1 103 Early Hints\r\nLink: </a>; rel=preload\r\n\r\n" * 100))
+
+
+@path("/endless-headers")
+def endless_headers(_):
+    return Raw(itertools.chain([OK], itertools.repeat(b"X-More: and more\r\n" * 1000)))
+
+
+@path("/endless-trailers")
+def endless_trailers(_):
+    start = OK + b"Transfer-Encoding: chunked\r\n\r\n5\r\nbody\n\r\n0\r\n"
+    return Raw(itertools.chain([start], itertools.repeat(b"X-More: and more\r\n" * 1000)))
 
 
 @path("/big")

@@ -1,13 +1,13 @@
 """HTTP/1.1, every byte under control. The paths stand in http_paths.py."""
 
-import http
-import ssl
-import urllib.parse
+import itertools
 
 import http2_server
 import http_paths
 import listen
 from http_paths import Answer, Drop, Raw, Request
+
+connection_numbers = itertools.count(1)
 
 
 def start(listeners, certificates):
@@ -33,26 +33,21 @@ def start_control(listeners):
         return Answer(404)
 
     [listener] = listeners.bind("control", addresses=["127.0.0.1"])
-
-    def take():
-        connection, _ = listener.accept()
-        connection.setblocking(True)
-        listen.in_background(listen.serve_connection, connection, lambda open: serve_with(open, answer), None)
-
-    listener.listen(64)
-    listeners.take_from(listener, take)
+    listeners.accept_from("control", listener, lambda connection: serve_with(connection, answer), counted=False)
 
 
 def serve_either(connection, name, record):
     if connection.selected_alpn_protocol() == "h2":
-        http2_server.serve(connection, name, record)
+        http2_server.serve(connection, name, record, next(connection_numbers))
     else:
         serve(connection, name, record)
 
 
 def serve(connection, name, record):
+    number = next(connection_numbers)
+
     def answer(request):
-        record.add("requests", server=name, **request.described())
+        record.add("requests", {"server": name, "connection": number, **request.described()})
         return http_paths.answer(request)
 
     serve_with(connection, answer)

@@ -46,15 +46,16 @@ class Listeners:
         for listener in self.bind(name, addresses=addresses):
             self.accept_from(name, listener, serve, context)
 
-    def accept_from(self, name, listener, serve, context=None):
+    def accept_from(self, name, listener, serve, context=None, counted=True):
         def take():
             connection, _ = listener.accept()
-            self.record.connected(name)
+            if counted:
+                self.record.connected(name)
             connection.setblocking(True)
             in_background(serve_connection, connection, serve, context)
 
-        if isinstance(context, ssl.SSLContext):
-            note_server_names(context, name, self.record)
+        if context:
+            note_handshakes(context, name, self.record)
         listener.listen(1024)
         self.take_from(listener, take)
 
@@ -114,7 +115,7 @@ def serve_connection(connection, serve, context):
         try:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if context:
-                connection = context.wrap_socket(connection, server_side=True)
+                connection = start_tls(connection, context)
             serve(connection)
         finally:
             connection.close()
@@ -141,8 +142,19 @@ def reset(connection):
     connection.close()
 
 
-def note_server_names(context, server, record):
-    def note(_, name, __):
-        record.add("tls", server=server, server_name=name)
+def note_handshakes(context, server, record):
+    """Notes each as soon as the client begins; start_tls() adds how it ended."""
+
+    def note(connection, name, _):
+        connection.handshake = {"server": server, "server_name": name, "complete": False}
+        record.add("tls", connection.handshake)
 
     context.sni_callback = note
+
+
+def start_tls(connection, context):
+    secure = context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
+    secure.do_handshake()
+    secure.handshake.update(complete=True, version=secure.version(), protocol=secure.selected_alpn_protocol(),
+                            resumed=secure.session_reused)
+    return secure

@@ -20,7 +20,7 @@ class Record:
         with self.lock:
             self.connections[server] += 1
 
-    def add(self, kind, **what):
+    def add(self, kind, what):
         with self.lock:
             self.lists[kind].append(what)
 
@@ -29,7 +29,7 @@ class Record:
         with self.lock:
             before = self.asked[name, kind]
             self.asked[name, kind] += 1
-            self.add("queries", name=name, type=kind, transport=transport)
+            self.add("queries", {"name": name, "type": kind, "transport": transport})
             return before
 
     def snapshot(self):
@@ -40,5 +40,5 @@ class Record:
             return {
                 "connections": {name: self.connections[name] for name in self.servers},
                 "dns": dict(names),
-                **{kind: list(entries) for kind, entries in self.lists.items()},
+                **{kind: [dict(entry) for entry in entries] for kind, entries in self.lists.items()},
             }

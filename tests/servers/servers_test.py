@@ -12,12 +12,13 @@ import subprocess
 import sys
 import time
 import unittest
-import urllib.parse
 import zlib
 
 import dns.message
 import dns.query
 import dns.rcode
+import h2.connection
+import h2.events
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ADDRESS = "127.0.0.1"
@@ -47,8 +48,7 @@ class ServersTest(unittest.TestCase):
         with contextlib.closing(client):
             client.request(method, target, **more)
             response = client.getresponse()
-            body = response.read() if more.get("whole", True) else b""
-            return response, body
+            return response, response.read()
 
     def log(self):
         return json.loads(self.ask("GET", "/log", "control")[1])
@@ -134,7 +134,8 @@ class HttpTest(ServersTest):
         self.assertEqual(zlib.decompressobj(31).decompress(twice), body)
 
     def test_endless_ones_go_on_until_the_client_leaves(self):
-        for target, least in [("/endless", 8 << 20), ("/drip?ms=1", 20), ("/headers-drip?ms=1", 50)]:
+        large = ["/endless", "/redirect?to=/hello&endless", "/endless-hints", "/endless-headers", "/endless-trailers"]
+        for target, least in [("/drip?ms=1", 20), ("/headers-drip?ms=1", 50), *((path, 4 << 20) for path in large)]:
             with self.connected("http") as connection:
                 connection.sendall(f"GET {target} HTTP/1.1\r\n\r\n".encode())
                 read = 0
@@ -166,7 +167,9 @@ class HttpTest(ServersTest):
         with contextlib.closing(client):
             client.request("GET", "/hello")
             self.assertEqual(client.getresponse().read(), b"hello\n")
-        self.assertIn({"server": "https", "server_name": "localhost"}, self.log()["tls"])
+        [handshake] = self.log()["tls"]
+        self.assertEqual((handshake["server_name"], handshake["complete"], handshake["protocol"], handshake["resumed"]),
+                         ("localhost", True, None, False))
         for server in ["https_expired", "https_self_signed", "https_untrusted", "https_wrong_name"]:
             with self.assertRaises(ssl.SSLCertVerificationError), self.connected(server, self.context()):
                 pass
@@ -176,11 +179,11 @@ class HttpTest(ServersTest):
         self.assertEqual((status, body), ("200", b"hello\n"))
         self.assertIn(("x-twice", "two"), headers)
         self.assertEqual(len(self.ask_http2("/big?n=300000")[2]), 300000)  # more than a window holds
-        self.assertEqual(self.log()["requests"][0]["version"], "HTTP/2")
+        [first, second] = self.log()["requests"]
+        self.assertEqual(first["version"], "HTTP/2")
+        self.assertNotEqual(first["connection"], second["connection"])
 
     def ask_http2(self, target):
-        import h2.connection
-        import h2.events
         context = self.context()
         context.set_alpn_protocols(["h2"])
         client, status, headers, body = h2.connection.H2Connection(), None, [], b""
@@ -221,6 +224,11 @@ class DnsTest(ServersTest):
         self.assertEqual(len(self.texts(self.query("loop.example.test"))), 2)
         self.assertIn("30 c.example.test.", self.texts(self.query("example.test", "MX")))
         self.assertIn('"one " "two " "three"', self.texts(self.query("text.example.test", "TXT")))
+
+    def test_names_spell_addresses(self):
+        self.assertEqual(self.texts(self.query("10-0-0-1.ip.example.test")), ["10.0.0.1"])
+        self.assertEqual(self.texts(self.query("fd00--1.ip6.example.test", "AAAA")), ["fd00::1"])
+        self.assertEqual(self.texts(self.query("fd00--1.ip6.example.test", "A")), [])
 
     def test_failures_are_told_apart(self):
         for name, code in [("nowhere.example.test", dns.rcode.NXDOMAIN), ("servfail.example.test", dns.rcode.SERVFAIL),

@@ -1,8 +1,6 @@
 """SMTP up to what a client needs to know that a server is there, well behaved and not."""
 
-import contextlib
 import itertools
-import threading
 import time
 
 import listen
@@ -65,7 +63,7 @@ def start(listeners, certificates):
         starttls = behaviour.starttls and certificates.context(behaviour.starttls)
         implicit = behaviour.implicit and certificates.context(behaviour.implicit)
         if starttls:
-            listen.note_server_names(starttls, name, listeners.record)
+            listen.note_handshakes(starttls, name, listeners.record)
         sessions = itertools.count(1)
 
         def serve(connection, name=name, behaviour=behaviour, starttls=starttls, sessions=sessions):
@@ -100,7 +98,8 @@ class Session:
         line = self.reader.readline(65536).decode("latin-1")
         if not line:
             return None
-        self.record.add("smtp", server=self.server, session=self.number, tls=self.secure, command=line.rstrip("\r\n"))
+        self.record.add("smtp", {"server": self.server, "session": self.number, "tls": self.secure,
+                                 "command": line.rstrip("\r\n")})
         return line.split(maxsplit=1)[0].upper() if line.strip() else "?"
 
     def reply(self, *lines, code=250):
@@ -132,7 +131,7 @@ class Session:
             self.reply(b"TLS is not available", code=454)
         else:
             self.connection.sendall(b"220 go ahead\r\n" + self.behaviour.injected)
-            self.use(self.starttls.wrap_socket(self.connection, server_side=True))
+            self.use(listen.start_tls(self.connection, self.starttls))
             self.secure = True
 
     def on_unknown(self):

@@ -5,7 +5,6 @@ import time
 import dns.flags
 import dns.message
 import dns.name
-import dns.opcode
 import dns.rcode
 import dns.rdatatype
 import dns.rrset
@@ -50,6 +49,8 @@ RECORDS = [
     ("loop.example.test", "CNAME", ["loop2.example.test."]),
     ("loop2.example.test", "CNAME", ["loop.example.test."]),
     ("dangling.example.test", "CNAME", ["nowhere.example.test."]),
+    *[(f"hop{i}.example.test", "CNAME", [f"hop{i - 1}.example.test."]) for i in range(1, 101)],
+    ("hop0.example.test", "A", [PUBLIC]),
     ("text.example.test", "TXT", ['"one " "two " "three"', r'"with \"quotes\" and \\"', r'"gr\195\188n"',
                                   r'"\000\001\255"', '""']),
     ("nodata.example.test", "TXT", ['"only text"']),
@@ -98,6 +99,11 @@ class Zone:
         response = dns.message.make_response(query, recursion_available=True)
         response.set_rcode(CODES.get(name, dns.rcode.NOERROR))
         seen = set()
+        spelled = address_in(name)
+        if spelled:
+            if spelled[0] == kind:
+                response.answer.append(dns.rrset.from_text(name + ".", 60, "IN", *spelled))
+            return response
         while (name, kind) not in self.records and (name, "CNAME") in self.records and name not in seen:
             seen.add(name)
             [target] = self.records[name, "CNAME"]
@@ -154,6 +160,16 @@ class Zone:
             address = "127.0.0.1" if asked_before else PUBLIC
             response.answer = [dns.rrset.from_text("flip.example.test.", 0, "IN", "A", address)]
         return [wire(query, response, transport)]
+
+
+def address_in(name):
+    """10-0-0-1.ip.example.test has the address 10.0.0.1, and fd00--1.ip6.example.test has fd00::1."""
+    label, _, rest = name.partition(".")
+    if rest == "ip.example.test":
+        return "A", label.replace("-", ".")
+    if rest == "ip6.example.test":
+        return "AAAA", label.replace("-", ":")
+    return None
 
 
 def wire(query, response, transport):
