@@ -57,6 +57,8 @@
 #include <reglet/command.h>
 #include <reglet/config.h>
 #include <reglet/error.h>
+#include <reglet/grants.h>
+#include <reglet/host_function.h>
 #include <reglet/log.h>
 #include <reglet/plugin.h>
 #include <reglet/result.h>

@@ -7,6 +7,7 @@
 #include <reglet/cache.h>
 #include <reglet/cancel.h>
 #include <reglet/capability.h>
+#include <reglet/host_function.h>
 #include <reglet/log.h>
 
 REGLET_BEGIN_DECLS
@@ -28,6 +29,22 @@ typedef struct reglet_pin {
     const char *plugin; /**< the name */
     const char *sha256; /**< SHA-256 of the module's bytes, 64 hexadecimal digits */
 } reglet_pin;
+
+/** A command that a plugin may run with these arguments and no others. */
+typedef struct reglet_exec_pin {
+    const char *plugin;      /**< the name under which the plugin is loaded */
+    const char *command;     /**< an absolute path or a bare name, as after "exec:" */
+    const char *const *args; /**< one glob for each argument, in which "/" is a character like any other */
+    size_t arg_count;        /**< the command gets exactly as many */
+} reglet_exec_pin;
+
+/** How much a runtime demands of grants. */
+typedef enum reglet_security_level {
+    REGLET_SECURITY_STANDARD = 0, /**< a broad grant is a warning */
+    REGLET_SECURITY_STRICT, /**< a request must match a grant and a declaration; broad grants are refused, and so are
+                                       grants to a plugin whose module is not pinned */
+    REGLET_SECURITY_PERMISSIVE /**< nothing is said of broad grants */
+} reglet_security_level;
 
 /** Which compilation cache a runtime uses. */
 typedef enum reglet_cache_mode {
@@ -89,13 +106,36 @@ typedef struct reglet_runtime_options {
         protected themselves. */
     const char *const *protected_paths;
     size_t protected_path_count;
+
+    reglet_security_level security_level;
+    /** More capabilities that count as broad: a grant that is spelled like one of these. */
+    const char *const *broad_patterns;
+    size_t broad_pattern_count;
+
+    /** Commands with pinned arguments. A pin grants its command to the plugin with these arguments; whatever else is
+     * granted, that command runs only with arguments that one of its pins has. */
+    const reglet_exec_pin *exec_pins;
+    size_t exec_pin_count;
+
+    /** Certificates (PEM) that TLS servers are verified against, instead of the system's; read once. NULL: the system's.
+     * Environment variables that name others are ignored. */
+    const char *ca_file;
+
+    /** The resolver to ask instead of the system's, as "address:port" or several with commas between. NULL: what
+     * /etc/resolv.conf names. */
+    const char *nameservers;
+
+    /** Functions of the embedding program that plugins may import. */
+    const reglet_host_function *host_functions;
+    size_t host_function_count;
 } reglet_runtime_options;
 
 #define REGLET_RUNTIME_OPTIONS_INIT REGLET_STRUCT_INIT(reglet_runtime_options)
 
 /**
  * Makes a runtime. Parses every grant, resolves the symbolic links in their literal parts, and copies the
- * process's environment, which plugins see only as far as it is granted, and as it was at this moment.
+ * process's environment, which plugins see only as far as it is granted, and as it was at this moment. The PATH in it is
+ * where bare names of commands are found.
  *
  * @param options  NULL is the same as all zero
  * @param out      receives the runtime, to be freed with reglet_runtime_free(); untouched on failure

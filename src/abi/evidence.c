@@ -118,7 +118,7 @@ static reglet_status add_timestamp(struct evidence_reader *r, const struct regle
         return status;
     char now[REGLET__RFC3339_SIZE];
     struct reglet__json host = {.type = REGLET__JSON_STRING};
-    if (!value || !reglet__rfc3339_valid(value->text, value->size) ||
+    if (!value || !reglet__rfc3339_parse(value->text, value->size, NULL) ||
         reglet__json_text_is(value->text, value->size, "0001-01-01T00:00:00Z")) {
         host.size = (uint32_t)reglet__rfc3339_format(reglet__wall_clock(), now);
         host.text = reglet__arena_copy(r->scratch, now, host.size);

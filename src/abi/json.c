@@ -1,7 +1,9 @@
 #include "abi/json.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "util/text.h"
@@ -40,6 +42,28 @@ const struct reglet__json *reglet__json_get_any_case(const struct reglet__json *
             found = member;
     }
     return found;
+}
+
+bool reglet__json_int(const struct reglet__json *value, int64_t low, int64_t high, int64_t *out) {
+    static const double exact = 9007199254740992.0; /* 2^53: beyond it a double skips integers */
+    if (!value || value->type != REGLET__JSON_NUMBER)
+        return false;
+    int64_t number = 0;
+    if (strspn(value->text, "-0123456789") == value->size) {
+        errno = 0;
+        number = strtoll(value->text, NULL, 10);
+        if (errno != 0)
+            return false;
+    } else {
+        double inexact = strtod(value->text, NULL);
+        if (!(inexact >= -exact && inexact <= exact) || (double)(int64_t)inexact != inexact)
+            return false;
+        number = (int64_t)inexact;
+    }
+    if (number < low || number > high)
+        return false;
+    *out = number;
+    return true;
 }
 
 const char *reglet__json_type_name(enum reglet__json_type type) {

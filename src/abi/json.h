@@ -64,6 +64,9 @@ struct reglet__json *reglet__json_first(const struct reglet__json *parent);
 #define REGLET__JSON_EACH(item, parent)                                                                      \
     for (const struct reglet__json *item = reglet__json_first(parent); item; item = item->next)
 
+/* A whole number from `low` to `high`, also when it is written with a fraction of zeros or an exponent; false otherwise. */
+bool reglet__json_int(const struct reglet__json *value, int64_t low, int64_t high, int64_t *out);
+
 /* "a string", "an object", …: for messages. */
 const char *reglet__json_type_name(enum reglet__json_type type);
 

@@ -78,8 +78,8 @@ static wasm_functype_t *function_type(const char *signature) {
     return wasm_functype_new(&parameters, &results);
 }
 
-static reglet_status define(wasmtime_linker_t *linker, const struct reglet__import *import,
-                            reglet_error **err) {
+reglet_status reglet__linker_define(wasmtime_linker_t *linker, const struct reglet__import *import,
+                                    reglet_error **err) {
     wasm_functype_t *type = function_type(import->signature);
     wasmtime_error_t *error = wasmtime_linker_define_func_unchecked(
         linker, import->module, strlen(import->module), import->name, strlen(import->name), type,
@@ -117,7 +117,8 @@ reglet_status reglet__engine_new(const struct reglet__import *const tables[], co
     for (size_t t = 0; t < table_count; t++) {
         engine->tables[engine->table_count++] = (struct import_table){tables[t], counts[t]};
         for (size_t i = 0; i < counts[t]; i++) {
-            reglet_status status = define(engine->linker, &tables[t][i], err);
+            reglet_status status =
+                tables[t][i].name ? reglet__linker_define(engine->linker, &tables[t][i], err) : REGLET_OK;
             if (status != REGLET_OK)
                 return status;
         }

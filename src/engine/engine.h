@@ -34,6 +34,9 @@ bool reglet__module_is_shared(const struct reglet__module *module);
  */
 const char *reglet__module_export(const struct reglet__module *module, const char *name);
 
+/* The imports, counted from 0, that only an import without a name provides; NULL past the last. */
+const char *reglet__module_open_import(const struct reglet__module *module, size_t index);
+
 /* A signature for people, such as "(i32, i32) -> (i64)"; "a memory" for what is no function. */
 void reglet__signature_text(const char *signature, char *out, size_t size);
 

@@ -98,16 +98,23 @@ void reglet__guest_exit(struct reglet__guest *guest, uint32_t exit_code) {
     reglet__guest_stop(guest, REGLET_ERR_EXIT, "the plugin exited with code %u", exit_code);
 }
 
+const char *reglet__guest_imported_name(const struct reglet__guest *guest) {
+    return guest->import->name;
+}
+
 wasm_trap_t *reglet__guest_trampoline(void *environment, wasmtime_caller_t *caller,
                                       wasmtime_val_raw_t *values, size_t count) {
     (void)count;
     const struct reglet__import *import = environment;
     struct reglet__guest *guest = wasmtime_context_get_data(wasmtime_caller_context(caller));
-    wasmtime_caller_t *outer =
-        guest->caller; /* a host function may call the guest, which calls a host function */
+    /* A host function may call the guest, which calls a host function. */
+    wasmtime_caller_t *outer = guest->caller;
+    const struct reglet__import *outer_import = guest->import;
     guest->caller = caller;
+    guest->import = import;
     bool go_on = import->function(guest, (union reglet__slot *)values);
     guest->caller = outer;
+    guest->import = outer_import;
     if (go_on)
         return NULL;
     static const char text[] = "ended by the host";
@@ -297,7 +304,11 @@ reglet_status reglet__guest_new(struct reglet__module *module, const struct regl
 reglet_status reglet__guest_call(struct reglet__guest *guest, const char *name, union reglet__slot *slots,
                                  size_t count, uint32_t *exit_code, reglet_error **err) {
     wasmtime_extern_t item;
-    if (!wasmtime_instance_export_get(guest->context, &guest->instance, name, strlen(name), &item))
+    /* Inside a host function there is a caller, also while the start function runs and there is no instance yet. */
+    bool found = guest->caller ? wasmtime_caller_export_get(guest->caller, name, strlen(name), &item)
+                               : wasmtime_instance_export_get(guest->context, &guest->instance, name,
+                                                              strlen(name), &item);
+    if (!found)
         return reglet__fail(err, REGLET_ERR_MISSING_EXPORT, REGLET_DOMAIN_PLUGIN,
                             "the plugin does not export \"%s\"", name);
     if (item.kind != WASMTIME_EXTERN_FUNC) {
@@ -309,4 +320,21 @@ reglet_status reglet__guest_call(struct reglet__guest *guest, const char *name, 
     wasmtime_error_t *error = wasmtime_func_call_unchecked(guest->context, &item.of.func,
                                                            (wasmtime_val_raw_t *)slots, count, &trap);
     return error || trap ? ended(guest, error, trap, exit_code, err) : REGLET_OK;
+}
+
+reglet_status reglet__guest_give(struct reglet__guest *guest, const void *data, uint32_t size,
+                                 uint32_t *address, uint32_t *exit_code, reglet_error **err) {
+    union reglet__slot slot = {.u32 = size};
+    reglet_status status = reglet__guest_call(guest, "allocate", &slot, 1, exit_code, err);
+    if (status != REGLET_OK)
+        return status;
+    if (slot.u32 == 0)
+        return reglet__fail(err, REGLET_ERR_BAD_OUTPUT, REGLET_DOMAIN_PLUGIN,
+                            "the plugin's allocate returned 0 for %u bytes", size);
+    if (!reglet__guest_write(guest, slot.u32, data, size))
+        return reglet__fail(err, REGLET_ERR_BAD_OUTPUT, REGLET_DOMAIN_PLUGIN,
+                            "the plugin's allocate returned %u for %u bytes, which lies outside its memory",
+                            slot.u32, size);
+    *address = slot.u32;
+    return REGLET_OK;
 }

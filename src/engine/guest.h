@@ -55,6 +55,16 @@ bool reglet__guest_write(struct reglet__guest *guest, uint32_t address, const vo
 bool reglet__guest_write_u32(struct reglet__guest *guest, uint32_t address, uint32_t value);
 bool reglet__guest_write_u64(struct reglet__guest *guest, uint32_t address, uint64_t value);
 
+/*
+ * Has the guest allocate room and copies the data there; runs guest code. BAD_OUTPUT (allocate lies), MISSING_EXPORT, or why
+ * allocate did not return, as reglet__guest_call() has it.
+ */
+reglet_status reglet__guest_give(struct reglet__guest *guest, const void *data, uint32_t size,
+                                 uint32_t *address, uint32_t *exit_code, reglet_error **err);
+
+/* While a host function runs: the name by which the guest imported it. */
+const char *reglet__guest_imported_name(const struct reglet__guest *guest);
+
 /* Notes why the call ends; the host function then returns false. The first reason stays. */
 void reglet__guest_stop(struct reglet__guest *guest, reglet_status status, const char *format, ...)
     REGLET_PRINTF(3, 4);
@@ -67,11 +77,14 @@ void reglet__guest_exit(struct reglet__guest *guest, uint32_t exit_code);
  */
 typedef bool (*reglet__host_function)(struct reglet__guest *guest, union reglet__slot *slots);
 
-/* What a module can import. A signature is "params->results" in letters: i = i32, I = i64, f = f32, F = f64.
+/*
+ * What a module can import. A signature is "params->results" in letters: i = i32, I = i64, f = f32, F = f64. Without a name
+ * it is every name of that module that no other import has; whoever loads the module checks those, by
+ * reglet__module_open_import().
  */
 struct reglet__import {
     const char *module;
-    const char *name;
+    const char *name;      /* or NULL */
     const char *signature; /* such as "iiI->i" or "I->" */
     reglet__host_function function;
 };

@@ -38,6 +38,9 @@ struct reglet__module {
     wasmtime_instance_pre_t *pre; /* imports linked and checked */
     struct export_entry *exports; /* sorted by name */
     size_t export_count;
+    struct reglet__import
+        *open_imports; /* those of tables that have no name, with the names that were imported */
+    size_t open_import_count;
 };
 
 struct reglet__guest {
@@ -48,7 +51,8 @@ struct reglet__guest {
     wasmtime_context_t *context;
     wasmtime_instance_t instance;
     bool instantiated;
-    wasmtime_caller_t *caller; /* while a host function runs */
+    wasmtime_caller_t *caller;           /* while a host function runs */
+    const struct reglet__import *import; /* the function that runs */
     wasmtime_memory_t memory;
     bool has_memory; /* memory is known: found on first use */
     struct reglet__stop stop;
@@ -57,6 +61,10 @@ struct reglet__guest {
 /* The host function behind every import; `environment` is its struct reglet__import. */
 wasm_trap_t *reglet__guest_trampoline(void *environment, wasmtime_caller_t *caller,
                                       wasmtime_val_raw_t *values, size_t count);
+
+/* Makes a host function known to a linker. */
+reglet_status reglet__linker_define(wasmtime_linker_t *linker, const struct reglet__import *import,
+                                    reglet_error **err);
 
 /* An engine's message as one line, without its indentation. Frees the error. */
 reglet_status reglet__engine_fail(wasmtime_error_t *error, reglet_status code, const char *what,

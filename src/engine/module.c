@@ -6,6 +6,7 @@
 #include "engine/internal.h"
 #include "util/cleanup.h"
 #include "util/fail.h"
+#include "util/limits.h"
 
 REGLET_DEFINE_CLEANUP(wasmtime_module_t *, wasmtime_module_delete);
 
@@ -85,36 +86,67 @@ void reglet__signature_text(const char *signature, char *out, size_t size) {
         snprintf(out + length, size - length, ")");
 }
 
+static bool text_is(const wasm_name_t *name, const char *text) {
+    return strlen(text) == name->size && memcmp(text, name->data, name->size) == 0;
+}
+
+/* The import of that name; or the one that stands for every name of its module. */
 static const struct reglet__import *find_import(const struct reglet__engine *engine,
                                                 const wasm_name_t *module, const wasm_name_t *name) {
+    const struct reglet__import *any = NULL;
     for (size_t t = 0; t < engine->table_count; t++) {
         const struct import_table *table = &engine->tables[t];
         for (size_t i = 0; i < table->count; i++) {
             const struct reglet__import *import = &table->imports[i];
-            if (strlen(import->module) == module->size &&
-                memcmp(import->module, module->data, module->size) == 0 &&
-                strlen(import->name) == name->size && memcmp(import->name, name->data, name->size) == 0)
+            if (!text_is(module, import->module))
+                continue;
+            if (!import->name)
+                any = import;
+            else if (text_is(name, import->name))
                 return import;
         }
     }
-    return NULL;
+    return any;
 }
 
-static reglet_status check_import(const struct reglet__engine *engine, const wasm_importtype_t *type,
+static reglet_status unknown_import(const wasm_name_t *module, const wasm_name_t *name, const char *wanted,
+                                    reglet_error **err) {
+    return reglet__fail(err, REGLET_ERR_UNKNOWN_IMPORT, REGLET_DOMAIN_ENGINE,
+                        "the module imports the %s \"%.*s\" of \"%.*s\", which this host does not provide",
+                        strstr(wanted, "->") ? "function" : wanted, (int)name->size, name->data,
+                        (int)module->size, module->data);
+}
+
+/* A name with a NUL in it would pass for another one, cut there. */
+static reglet_status keep_open_import(struct reglet__module *module, const struct reglet__import *import,
+                                      const wasm_name_t *name, reglet_error **err) {
+    for (size_t i = 0; i < module->open_import_count; i++)
+        if (text_is(name, module->open_imports[i].name))
+            return REGLET_OK;
+    if (module->open_import_count == REGLET__MAX_HOST_FUNCTIONS)
+        return reglet__fail(err, REGLET_ERR_UNKNOWN_IMPORT, REGLET_DOMAIN_ENGINE,
+                            "the module imports more functions of \"%s\" than any host provides",
+                            import->module);
+    char *copy = strndup(name->data, name->size);
+    if (!copy)
+        return reglet__fail_memory(err);
+    module->open_imports[module->open_import_count] = *import;
+    module->open_imports[module->open_import_count++].name = copy;
+    return REGLET_OK;
+}
+
+static reglet_status check_import(struct reglet__module *module, const wasm_importtype_t *type,
                                   reglet_error **err) {
-    const wasm_name_t *module = wasm_importtype_module(type), *name = wasm_importtype_name(type);
+    const wasm_name_t *from = wasm_importtype_module(type), *name = wasm_importtype_name(type);
     _cleanup_free_ char *wanted = describe_type(wasm_importtype_type(type));
     if (!wanted)
         return reglet__fail_memory(err);
-    const struct reglet__import *import = find_import(engine, module, name);
-    if (!import)
-        return reglet__fail(
-            err, REGLET_ERR_UNKNOWN_IMPORT, REGLET_DOMAIN_ENGINE,
-            "the module imports the %s \"%.*s\" of \"%.*s\", which this host does not provide",
-            strstr(wanted, "->") ? "function" : wanted, (int)name->size, name->data, (int)module->size,
-            module->data);
-    if (strcmp(wanted, import->signature) == 0)
-        return REGLET_OK;
+    const struct reglet__import *import = find_import(module->engine, from, name);
+    bool same = import && strcmp(wanted, import->signature) == 0;
+    if (!import || (!import->name && (!same || memchr(name->data, '\0', name->size))))
+        return unknown_import(from, name, wanted, err);
+    if (same)
+        return import->name ? REGLET_OK : keep_open_import(module, import, name, err);
     char theirs[256], ours[256];
     reglet__signature_text(wanted, theirs, sizeof theirs);
     reglet__signature_text(import->signature, ours, sizeof ours);
@@ -123,15 +155,21 @@ static reglet_status check_import(const struct reglet__engine *engine, const was
                         import->module, theirs, ours);
 }
 
-static reglet_status check_imports(const struct reglet__engine *engine, const wasmtime_module_t *module,
+static reglet_status check_imports(struct reglet__module *module, const wasmtime_module_t *compiled,
                                    reglet_error **err) {
     wasm_importtype_vec_t imports;
-    wasmtime_module_imports(module, &imports);
-    reglet_status status = REGLET_OK;
+    wasmtime_module_imports(compiled, &imports);
+    size_t most = imports.size < REGLET__MAX_HOST_FUNCTIONS ? imports.size : REGLET__MAX_HOST_FUNCTIONS;
+    module->open_imports = calloc(most ? most : 1, sizeof *module->open_imports);
+    reglet_status status = module->open_imports ? REGLET_OK : reglet__fail_memory(err);
     for (size_t i = 0; i < imports.size && status == REGLET_OK; i++)
-        status = check_import(engine, imports.data[i], err);
+        status = check_import(module, imports.data[i], err);
     wasm_importtype_vec_delete(&imports);
     return status;
+}
+
+const char *reglet__module_open_import(const struct reglet__module *module, size_t index) {
+    return index < module->open_import_count ? module->open_imports[index].name : NULL;
 }
 
 static int by_name(const void *a, const void *b) {
@@ -205,6 +243,9 @@ static void module_free(struct reglet__module *module) {
         free(module->exports[i].signature);
     }
     free(module->exports);
+    for (size_t i = 0; i < module->open_import_count; i++)
+        free((void *)(uintptr_t)module->open_imports[i].name);
+    free(module->open_imports);
     reglet__engine_unref(module->engine);
     free(module);
 }
@@ -226,6 +267,24 @@ static reglet_status prepare_image(const wasmtime_module_t *module, reglet_error
                  : REGLET_OK;
 }
 
+/* Only a module with open imports needs a linker of its own. */
+static reglet_status link_imports(struct reglet__module *module, const wasmtime_module_t *compiled,
+                                  reglet_error **err) {
+    wasmtime_linker_t *own = NULL;
+    reglet_status status = REGLET_OK;
+    if (module->open_import_count > 0)
+        own = wasmtime_linker_clone(module->engine->linker);
+    for (size_t i = 0; i < module->open_import_count && status == REGLET_OK; i++)
+        status = reglet__linker_define(own, &module->open_imports[i], err);
+    wasmtime_error_t *error = NULL;
+    if (status == REGLET_OK)
+        error = wasmtime_linker_instantiate_pre(own ? own : module->engine->linker, compiled, &module->pre);
+    if (own)
+        wasmtime_linker_delete(own);
+    return error ? reglet__engine_fail(error, REGLET_ERR_INVALID_MODULE, "the module cannot be linked", err)
+                 : status;
+}
+
 reglet_status reglet__module_compile(struct reglet__engine *engine, const void *wasm, size_t size,
                                      struct reglet__module **out, reglet_error **err) {
     const char *other = other_file_type(wasm, size);
@@ -237,24 +296,22 @@ reglet_status reglet__module_compile(struct reglet__engine *engine, const void *
     wasmtime_error_t *error = reglet_engine_module_new(engine->engine, wasm, size, &compiled);
     if (error)
         return reglet__engine_fail(error, REGLET_ERR_INVALID_MODULE, "no valid WebAssembly module", err);
-    reglet_status status = check_imports(engine, compiled, err);
-    if (status == REGLET_OK)
-        status = prepare_image(compiled, err);
-    if (status != REGLET_OK)
-        return status;
     _cleanup_(module_free_p)
     struct reglet__module *module = calloc(1, sizeof *module);
     if (!module)
         return reglet__fail_memory(err);
     atomic_init(&module->references, 1);
     module->engine = reglet__engine_ref(engine);
-    if (collect_exports(module, compiled) != REGLET_OK)
-        return reglet__fail_memory(err);
-    error = wasmtime_linker_instantiate_pre(engine->linker, compiled, &module->pre);
-    if (error)
-        return reglet__engine_fail(error, REGLET_ERR_INVALID_MODULE, "the module cannot be linked", err);
-    *out = take_ptr(module);
-    return REGLET_OK;
+    reglet_status status = check_imports(module, compiled, err);
+    if (status == REGLET_OK)
+        status = prepare_image(compiled, err);
+    if (status == REGLET_OK && collect_exports(module, compiled) != REGLET_OK)
+        status = reglet__fail_memory(err);
+    if (status == REGLET_OK)
+        status = link_imports(module, compiled, err);
+    if (status == REGLET_OK)
+        *out = take_ptr(module);
+    return status;
 }
 
 struct reglet__module *reglet__module_ref(struct reglet__module *module) {

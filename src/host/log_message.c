@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "abi/abi.h"
+#include "host/functions.h"
 #include "host/host.h"
 #include "util/cleanup.h"
 #include "util/limits.h"
@@ -43,7 +44,7 @@ static bool out_of_memory(struct reglet__guest *guest) {
 }
 
 /* I -> nothing. A packed request {level, message, attrs, context}. */
-static bool log_message(struct reglet__guest *guest, union reglet__slot *slots) {
+bool reglet__host_log_message(struct reglet__guest *guest, union reglet__slot *slots) {
     struct reglet__host *host = reglet__guest_state(guest, REGLET__ROOM_HOST);
     uint32_t size = 0;
     _cleanup_free_ char *bytes = copy_request(guest, slots[0].u64, &size);
@@ -65,8 +66,3 @@ static bool log_message(struct reglet__guest *guest, union reglet__slot *slots) 
     reglet__log_request_free(&request);
     return true;
 }
-
-const struct reglet__import reglet__host_imports[] = {
-    {"reglet_host", "log_message", "I->", log_message},
-};
-const size_t reglet__host_import_count = ARRAY_LEN(reglet__host_imports);

@@ -28,7 +28,7 @@ static void send_event(const struct call *call, reglet_log_event *event) {
     reglet__runtime_log(call->setup->visit->plugin->runtime, event);
 }
 
-static void plugin_logged(void *user_data, reglet_log_event *event) {
+static void host_said(void *user_data, reglet_log_event *event) {
     send_event(user_data, event);
 }
 
@@ -106,10 +106,21 @@ static void close_call(struct call *call) {
 /* Makes the instance, in which the module's start function has run. */
 static reglet_status open_call(struct call *call, uint32_t *exit_code, reglet_error **err) {
     const reglet_runtime *runtime = call->setup->visit->plugin->runtime;
-    call->host = (struct reglet__host){
-        .max_log_bytes = runtime->limits.output_bytes, .log = plugin_logged, .user_data = call};
     if (open_wasi(call) != REGLET_OK)
         return reglet__fail_memory(err);
+    call->host = (struct reglet__host){
+        .setup = runtime->host_setup,
+        .policy = call->setup->policy ? call->setup->policy : runtime->nothing,
+        .wasi = call->wasi,
+        .plugin = call->setup->visit->plugin->name,
+        .request_id = call->setup->visit->request_id,
+        .environment = (const char *const *)runtime->environment,
+        .environment_count = runtime->environment_count,
+        .max_log_bytes = runtime->limits.output_bytes,
+        .log = host_said,
+        .denied = request_denied,
+        .user_data = call,
+    };
     const struct reglet__guest_options options = {
         .limits = {runtime->limits.memory, runtime->limits.table_elements},
         .interrupt = &call->setup->visit->interrupt,
@@ -134,24 +145,6 @@ static reglet_status run_if_exported(struct call *call, const char *name, uint32
 static reglet_status initialize(struct call *call, uint32_t *exit_code, reglet_error **err) {
     reglet_status status = run_if_exported(call, "_start", exit_code, err);
     return status == REGLET_OK ? run_if_exported(call, "_initialize", exit_code, err) : status;
-}
-
-/* Has the guest allocate room and copies the input there. */
-static reglet_status hand_over(struct call *call, const char *input, uint32_t size, uint32_t *address,
-                               uint32_t *exit_code, reglet_error **err) {
-    union reglet__slot slot = {.u32 = size};
-    reglet_status status = reglet__guest_call(call->guest, "allocate", &slot, 1, exit_code, err);
-    if (status != REGLET_OK)
-        return status;
-    *address = slot.u32;
-    if (*address == 0)
-        return reglet__fail(err, REGLET_ERR_BAD_OUTPUT, REGLET_DOMAIN_PLUGIN,
-                            "the plugin's allocate returned 0 for %u bytes", size);
-    if (!reglet__guest_write(call->guest, *address, input, size))
-        return reglet__fail(err, REGLET_ERR_BAD_OUTPUT, REGLET_DOMAIN_PLUGIN,
-                            "the plugin's allocate returned %u for %u bytes, which lies outside its memory",
-                            *address, size);
-    return REGLET_OK;
 }
 
 /* Reads a packed result: the address in the upper half, the size in the lower. */
@@ -187,7 +180,7 @@ static reglet_status run_export(struct call *call, const char *name, const char 
     union reglet__slot slots[2] = {{0}};
     size_t count = 1;
     if (status == REGLET_OK && input) {
-        status = hand_over(call, input, input_size, &slots[0].u32, exit_code, err);
+        status = reglet__guest_give(call->guest, input, input_size, &slots[0].u32, exit_code, err);
         slots[1].u32 = input_size;
         count = 2;
     }

@@ -32,6 +32,11 @@ struct pin {
     struct reglet__sha256 hash;
 };
 
+struct exec_pin {
+    char *plugin;
+    struct reglet__command_pin *pin;
+};
+
 struct limits {
     uint64_t memory;
     uint64_t table_elements;
@@ -45,13 +50,19 @@ struct limits {
 struct reglet_runtime {
     atomic_uint references; /* the owner's, and one for each plugin object */
     reglet_cache *cache;
-    char *host_version;
+    struct reglet__host_setup *host_setup;
     char *working_directory;
     struct grant *grants;
     size_t grant_count;
     struct pin *pins;
     size_t pin_count;
-    char **protected_paths; /* real paths, and the links that were given */
+    struct exec_pin *exec_pins;
+    size_t exec_pin_count;
+    reglet_security_level security_level;
+    char **broad_patterns;
+    size_t broad_pattern_count;
+    struct reglet__policy *nothing; /* grants nothing */
+    char **protected_paths;         /* real paths, and the links that were given */
     size_t protected_path_count;
     char **environment; /* "NAME=value", as it was when the runtime was made */
     size_t environment_count;
@@ -69,6 +80,16 @@ struct reglet_runtime {
 };
 
 void reglet__runtime_unref(reglet_runtime *runtime);
+
+/* Takes grants, pins and the security level from the options, and checks that they go together. */
+reglet_status reglet__take_grants(const reglet_runtime_options *options, reglet_runtime *runtime,
+                                  reglet_error **err);
+void reglet__free_grants(reglet_runtime *runtime);
+void reglet__warn_of_broad_grants(const reglet_runtime *runtime);
+
+/* Resolves what a capability names in the file system, as it is now: paths of files and of commands. */
+reglet_status reglet__resolve_capability(struct reglet__capability *capability, const char *working_directory,
+                                         reglet_error **err);
 
 /* Resolves and copies the option protected_paths. */
 reglet_status reglet__take_protected_paths(const reglet_runtime_options *options, reglet_runtime *runtime,
@@ -111,10 +132,16 @@ struct reglet_plugin {
     bool closed;
 };
 
-/* Takes the module over. Refuses exports whose signature is not the ABI's. */
-reglet_status reglet__version_new(struct reglet__module *module, const struct reglet__sha256 *hash,
-                                  struct version **out, reglet_error **err);
+/* Takes the module over. Refuses exports whose signature is not the ABI's, and imports that this runtime's embedder does not
+ * provide. */
+reglet_status reglet__version_new(const reglet_runtime *runtime, struct reglet__module *module,
+                                  const struct reglet__sha256 *hash, struct version **out,
+                                  reglet_error **err);
 void reglet__version_unref(struct version *version);
+/* Whether the module can say what it is: a command cannot. */
+bool reglet__version_describes(const struct version *version);
+/* Whether a declaration stands for everything of its kind: a bare "*" or "**". */
+bool reglet__declares_all(const reglet_declared_capability *declared);
 
 /* Takes the version over. */
 reglet_status reglet__plugin_new(reglet_runtime *runtime, const char *name, struct version *version,

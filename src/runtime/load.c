@@ -156,7 +156,7 @@ static reglet_status compile(struct load *load, struct version **out, reglet_err
     if (status == REGLET_OK)
         status = reglet__compilation_wait(compilation, &load->interrupt, &module, &error);
     if (status == REGLET_OK)
-        status = reglet__version_new(module, &load->hash, out, &error);
+        status = reglet__version_new(load->runtime, module, &load->hash, out, &error);
     if (status != REGLET_OK)
         reglet__fail_errno(err, status, reglet_error_domain(error), reglet_error_errno(error),
                            "plugin \"%s\": %s", load->name, reglet_error_message(error));

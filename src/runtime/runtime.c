@@ -85,7 +85,6 @@ static reglet_status take_limits(const reglet_runtime_options *options, struct l
 
 static reglet_status take_strings(const reglet_runtime_options *options, reglet_runtime *runtime,
                                   reglet_error **err) {
-    runtime->host_version = strdup(options->host_version ? options->host_version : REGLET_VERSION_STRING);
     const char *directory = options->working_directory;
     if (directory && directory[0] != '/')
         return reglet__fail(err, REGLET_ERR_INVALID_ARGUMENT, REGLET_DOMAIN_RUNTIME,
@@ -95,7 +94,7 @@ static reglet_status take_strings(const reglet_runtime_options *options, reglet_
     if (!runtime->working_directory && !directory && errno != ENOMEM)
         runtime->working_directory =
             strdup("/"); /* the current directory is gone: relative grants start from the root */
-    return runtime->host_version && runtime->working_directory ? REGLET_OK : reglet__fail_memory(err);
+    return runtime->working_directory ? REGLET_OK : reglet__fail_memory(err);
 }
 
 static reglet_status take_environment(reglet_runtime *runtime, reglet_error **err) {
@@ -127,77 +126,6 @@ reglet_status reglet__check_name(const char *name, const char *where, reglet_err
                         "%s: the plugin's name is %s", where, wrong);
 }
 
-static reglet_status take_grant(reglet_runtime *runtime, const char *plugin, const char *text,
-                                reglet_error **err) {
-    struct grant *grant = &runtime->grants[runtime->grant_count];
-    reglet_error *error = NULL;
-    if (!text)
-        return reglet__fail(err, REGLET_ERR_INVALID_ARGUMENT, REGLET_DOMAIN_RUNTIME,
-                            "runtime options: a grant has no capability");
-    reglet_status status = reglet__capability_parse(text, &grant->capability, &error);
-    if (status == REGLET_OK && reglet__capability_kind(grant->capability) == REGLET__KIND_FS)
-        status = reglet__wasi_resolve_grant(grant->capability, runtime->working_directory, &error);
-    if (status != REGLET_OK) {
-        ptrdiff_t offset = reglet_error_offset(error);
-        reglet__fail_at(err, status, REGLET_DOMAIN_POLICY, offset < 0 ? 0 : (size_t)offset, "%s%s%s: %s",
-                        plugin ? "grant for plugin \"" : "grant for all plugins", plugin ? plugin : "",
-                        plugin ? "\"" : "", reglet_error_message(error));
-        reglet_error_free(error);
-        reglet__capability_free(take_ptr(grant->capability));
-        return status;
-    }
-    runtime->grant_count++;
-    if (plugin && !(grant->plugin = strdup(plugin)))
-        return reglet__fail_memory(err);
-    return REGLET_OK;
-}
-
-static reglet_status take_grants(const reglet_runtime_options *options, reglet_runtime *runtime,
-                                 reglet_error **err) {
-    size_t total = options->grant_count + options->shared_grant_count;
-    if ((options->grant_count && !options->grants) ||
-        (options->shared_grant_count && !options->shared_grants) || total < options->grant_count)
-        return reglet__fail(err, REGLET_ERR_INVALID_ARGUMENT, REGLET_DOMAIN_RUNTIME,
-                            "runtime options: a list of grants is NULL but its count is not 0");
-    runtime->grants = calloc(total ? total : 1, sizeof *runtime->grants);
-    if (!runtime->grants)
-        return reglet__fail_memory(err);
-    reglet_status status = REGLET_OK;
-    for (size_t i = 0; i < options->grant_count && status == REGLET_OK; i++) {
-        status = reglet__check_name(options->grants[i].plugin, "runtime options: grant", err);
-        if (status == REGLET_OK)
-            status = take_grant(runtime, options->grants[i].plugin, options->grants[i].capability, err);
-    }
-    for (size_t i = 0; i < options->shared_grant_count && status == REGLET_OK; i++)
-        status = take_grant(runtime, NULL, options->shared_grants[i], err);
-    return status;
-}
-
-static reglet_status take_pins(const reglet_runtime_options *options, reglet_runtime *runtime,
-                               reglet_error **err) {
-    if (options->pin_count && !options->pins)
-        return reglet__fail(err, REGLET_ERR_INVALID_ARGUMENT, REGLET_DOMAIN_RUNTIME,
-                            "runtime options: pins is NULL but its count is not 0");
-    runtime->pins = calloc(options->pin_count ? options->pin_count : 1, sizeof *runtime->pins);
-    if (!runtime->pins)
-        return reglet__fail_memory(err);
-    for (size_t i = 0; i < options->pin_count; i++) {
-        const reglet_pin *given = &options->pins[i];
-        struct pin *pin = &runtime->pins[i];
-        reglet_status status = reglet__check_name(given->plugin, "runtime options: pin", err);
-        if (status != REGLET_OK)
-            return status;
-        if (!given->sha256 || !reglet__sha256_from_hex(given->sha256, &pin->hash))
-            return reglet__fail(err, REGLET_ERR_INVALID_ARGUMENT, REGLET_DOMAIN_RUNTIME,
-                                "runtime options: the sha256 of plugin \"%s\" is not 64 hexadecimal digits",
-                                given->plugin);
-        if (!(pin->plugin = strdup(given->plugin)))
-            return reglet__fail_memory(err);
-        runtime->pin_count++;
-    }
-    return REGLET_OK;
-}
-
 static reglet_status take_cache(const reglet_runtime_options *options, reglet_runtime *runtime,
                                 reglet_error **err) {
     switch (options->cache_mode) {
@@ -214,6 +142,18 @@ static reglet_status take_cache(const reglet_runtime_options *options, reglet_ru
                             "runtime options: cache_mode is REGLET_CACHE_OWN but cache is NULL");
     runtime->cache = reglet_cache_ref(options->cache);
     return REGLET_OK;
+}
+
+static reglet_status take_host_functions(const reglet_runtime_options *options, reglet_runtime *runtime,
+                                         reglet_error **err) {
+    const struct reglet__host_setup_options setup = {
+        .host_version = options->host_version ? options->host_version : REGLET_VERSION_STRING,
+        .ca_file = options->ca_file,
+        .nameservers = options->nameservers,
+        .functions = options->host_functions,
+        .function_count = options->host_functions ? options->host_function_count : 0,
+    };
+    return reglet__host_setup_new(&setup, &runtime->host_setup, err);
 }
 
 /* Without openat2 or procfs a runtime still serves plugins that need no files. */
@@ -237,21 +177,14 @@ static reglet_status find_wasi_host(reglet_runtime *runtime, reglet_error **err)
 void reglet__runtime_unref(reglet_runtime *runtime) {
     if (!runtime || atomic_fetch_sub_explicit(&runtime->references, 1, memory_order_acq_rel) != 1)
         return;
-    for (size_t i = 0; i < runtime->grant_count; i++) {
-        free(runtime->grants[i].plugin);
-        reglet__capability_free(runtime->grants[i].capability);
-    }
-    for (size_t i = 0; i < runtime->pin_count; i++)
-        free(runtime->pins[i].plugin);
+    reglet__free_grants(runtime);
     for (size_t i = 0; i < runtime->protected_path_count; i++)
         free(runtime->protected_paths[i]);
     for (size_t i = 0; i < runtime->environment_count; i++)
         free(runtime->environment[i]);
     free(runtime->protected_paths);
-    free(runtime->grants);
-    free(runtime->pins);
     free(runtime->environment);
-    free(runtime->host_version);
+    reglet__host_setup_free(runtime->host_setup);
     free(runtime->working_directory);
     free(runtime->wasi_missing);
     reglet_cache_unref(runtime->cache);
@@ -264,9 +197,12 @@ REGLET_DEFINE_CLEANUP(reglet_runtime *, reglet__runtime_unref);
 static reglet_status configure(reglet_runtime *runtime, const reglet_runtime_options *options,
                                reglet_error **err) {
     static reglet_status (*const steps[])(const reglet_runtime_options *, reglet_runtime *,
-                                          reglet_error **) = {take_strings, take_grants, take_pins,
+                                          reglet_error **) = {take_strings, reglet__take_grants,
                                                               reglet__take_protected_paths, take_cache};
-    reglet_status status = take_limits(options, &runtime->limits, err);
+    /* First of all: it takes over what belongs to the functions of the embedder. */
+    reglet_status status = take_host_functions(options, runtime, err);
+    if (status == REGLET_OK)
+        status = take_limits(options, &runtime->limits, err);
     for (size_t i = 0; i < ARRAY_LEN(steps) && status == REGLET_OK; i++)
         status = steps[i](options, runtime, err);
     if (status == REGLET_OK)
@@ -284,6 +220,8 @@ static void warn(const reglet_runtime *runtime, const reglet_runtime_options *op
         reglet__runtime_say(runtime, REGLET_LOG_WARN, NULL,
                             "memory_limit_mib is %lld: below %lld plugins written in Go may not start",
                             (long long)options->memory_limit_mib, (long long)REGLET__LOW_MEMORY_MIB);
+    if (runtime->security_level == REGLET_SECURITY_STANDARD)
+        reglet__warn_of_broad_grants(runtime);
     if (runtime->wasi_missing)
         reglet__runtime_say(runtime, REGLET_LOG_WARN, NULL, "plugins get no file access: %s",
                             runtime->wasi_missing);

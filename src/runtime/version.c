@@ -36,9 +36,25 @@ static reglet_status check_exports(const struct reglet__module *module, reglet_e
     return REGLET_OK;
 }
 
-reglet_status reglet__version_new(struct reglet__module *module, const struct reglet__sha256 *hash,
-                                  struct version **out, reglet_error **err) {
-    reglet_status status = check_exports(module, err);
+/* What only the embedder can provide, by name. */
+static reglet_status check_open_imports(const reglet_runtime *runtime, const struct reglet__module *module,
+                                        reglet_error **err) {
+    const char *name = NULL;
+    for (size_t i = 0; (name = reglet__module_open_import(module, i)); i++)
+        if (!reglet__host_setup_has(runtime->host_setup, name))
+            return reglet__fail(
+                err, REGLET_ERR_UNKNOWN_IMPORT, REGLET_DOMAIN_PLUGIN,
+                "the module imports the function \"%s\" of \"reglet_host\", which this host does not provide",
+                name);
+    return REGLET_OK;
+}
+
+reglet_status reglet__version_new(const reglet_runtime *runtime, struct reglet__module *module,
+                                  const struct reglet__sha256 *hash, struct version **out,
+                                  reglet_error **err) {
+    reglet_status status = check_open_imports(runtime, module, err);
+    if (status == REGLET_OK)
+        status = check_exports(module, err);
     struct version *version = status == REGLET_OK ? calloc(1, sizeof *version) : NULL;
     if (!version) {
         reglet__module_unref(module);
@@ -136,6 +152,14 @@ reglet_status reglet__visit_schema(const struct visit *visit, const reglet_schem
 
 /* --- What a version may do ------------------------------------------------------------------------------- */
 
+bool reglet__version_describes(const struct version *version) {
+    return reglet__module_export(version->module, describe_export(version)) != NULL;
+}
+
+bool reglet__declares_all(const reglet_declared_capability *declared) {
+    return strcmp(declared->pattern, "*") == 0 || strcmp(declared->pattern, "**") == 0;
+}
+
 /* A declaration that does not parse grants nothing, and is no error; bare "*" and "**" stand for all of a kind. */
 static reglet_status declare(struct reglet__policy *policy, const reglet_runtime *runtime,
                              const reglet_declared_capability *declared) {
@@ -144,7 +168,7 @@ static reglet_status declare(struct reglet__policy *policy, const reglet_runtime
                                         [REGLET__KIND_ENV] = "env",
                                         [REGLET__KIND_EXEC] = "exec",
                                         [REGLET__KIND_KV] = "kv"};
-    if (strcmp(declared->pattern, "*") == 0 || strcmp(declared->pattern, "**") == 0) {
+    if (reglet__declares_all(declared)) {
         for (size_t kind = 0; kind < ARRAY_LEN(kinds); kind++)
             if (strcmp(declared->kind, kinds[kind]) == 0)
                 return reglet__policy_declare_all(policy, (enum reglet__kind)kind);
@@ -157,8 +181,8 @@ static reglet_status declare(struct reglet__policy *policy, const reglet_runtime
     }
     struct reglet__capability *capability = NULL;
     reglet_status status = reglet__capability_parse(text, &capability, NULL);
-    if (status == REGLET_OK && reglet__capability_kind(capability) == REGLET__KIND_FS)
-        status = reglet__wasi_resolve_grant(capability, runtime->working_directory, NULL);
+    if (status == REGLET_OK)
+        status = reglet__resolve_capability(capability, runtime->working_directory, NULL);
     if (status == REGLET_OK)
         return reglet__policy_declare(policy, capability);
     reglet__capability_free(capability);
@@ -177,6 +201,9 @@ static reglet_status add_grants(struct reglet__policy *policy, const reglet_plug
             status = reglet__policy_grant(policy, reglet__capability_ref(grant->capability));
         }
     }
+    for (size_t i = 0; i < runtime->exec_pin_count && status == REGLET_OK; i++)
+        if (strcmp(runtime->exec_pins[i].plugin, plugin->name) == 0)
+            status = reglet__policy_pin_command(policy, reglet__command_pin_ref(runtime->exec_pins[i].pin));
     return status;
 }
 
@@ -206,9 +233,11 @@ static reglet_status make_policy(const struct visit *visit, struct reglet__polic
     bool shared = false;
     if (protect(policy, plugin->runtime) != REGLET_OK || add_grants(policy, plugin, &shared) != REGLET_OK)
         return reglet__fail_memory(err);
-    /* Grants by name apply as they are. What cannot say what it declares, a command, has declared nothing. */
-    const struct version *version = visit->version;
-    if (!shared || !reglet__module_export(version->module, describe_export(version)))
+    /* Grants by name apply as they are, unless the level is strict. What cannot say what it declares, a command, has
+     * declared nothing. */
+    bool strict = plugin->runtime->security_level == REGLET_SECURITY_STRICT;
+    reglet__policy_set_strict(policy, strict);
+    if ((!shared && !strict) || !reglet__version_describes(visit->version))
         return REGLET_OK;
     const reglet_description *description = NULL;
     reglet_status status = reglet__visit_description(visit, &description, err);

@@ -69,30 +69,43 @@ static bool valid_date(int year, int month, int day) {
     return day <= days[month - 1] + (month == 2 && leap);
 }
 
-static bool valid_fraction(const char **at, const char *end) {
+static bool read_fraction(const char **at, const char *end, int64_t *nanoseconds) {
     if (!skip(at, end, "."))
         return true;
     int digits = 0;
-    while (*at < end && **at >= '0' && **at <= '9') {
-        (*at)++;
-        digits++;
+    int64_t unit = REGLET__NS_PER_S;
+    for (; *at < end && **at >= '0' && **at <= '9'; (*at)++, digits++) {
+        unit /= 10;
+        *nanoseconds += unit * (**at - '0');
     }
     return digits >= 1 && digits <= 9;
 }
 
-static bool valid_zone(const char **at, const char *end) {
+/* The offset from UTC in seconds. */
+static bool read_zone(const char **at, const char *end, int64_t *offset) {
     if (skip(at, end, "Zz"))
         return true;
+    int sign = *at < end && **at == '-' ? -1 : 1;
     if (!skip(at, end, "+-"))
         return false;
     int hour = number(at, end, 2);
     bool colon = skip(at, end, ":");
     int minute = number(at, end, 2);
+    *offset = sign * (hour * INT64_C(3600) + minute * INT64_C(60));
     return colon && hour >= 0 && hour <= 23 && minute >= 0 && minute <= 59;
 }
 
-bool reglet__rfc3339_valid(const char *text, size_t size) {
+static int64_t in_nanoseconds(int64_t seconds, int64_t nanoseconds) {
+    int64_t sum = 0;
+    if (__builtin_mul_overflow(seconds, REGLET__NS_PER_S, &sum) ||
+        __builtin_add_overflow(sum, nanoseconds, &sum))
+        return seconds < 0 ? INT64_MIN : INT64_MAX;
+    return sum;
+}
+
+bool reglet__rfc3339_parse(const char *text, size_t size, int64_t *wall_clock_ns) {
     const char *at = text, *end = text + size;
+    int64_t nanoseconds = 0, offset = 0;
     if (memchr(text, '\0', size))
         return false;
     int year = number(&at, end, 4);
@@ -106,6 +119,17 @@ bool reglet__rfc3339_valid(const char *text, size_t size) {
     int minute = number(&at, end, 2);
     form = skip(&at, end, ":") && form;
     int second = number(&at, end, 2);
-    return form && valid_date(year, month, day) && hour >= 0 && hour <= 23 && minute >= 0 && minute <= 59 &&
-           second >= 0 && second <= 60 && valid_fraction(&at, end) && valid_zone(&at, end) && at == end;
+    if (!form || !valid_date(year, month, day) || hour < 0 || hour > 23 || minute < 0 || minute > 59 ||
+        second < 0 || second > 60 || !read_fraction(&at, end, &nanoseconds) ||
+        !read_zone(&at, end, &offset) || at != end)
+        return false;
+    struct tm tm = {.tm_year = year - 1900,
+                    .tm_mon = month - 1,
+                    .tm_mday = day,
+                    .tm_hour = hour,
+                    .tm_min = minute,
+                    .tm_sec = second};
+    if (wall_clock_ns)
+        *wall_clock_ns = in_nanoseconds((int64_t)timegm(&tm) - offset, nanoseconds);
+    return true;
 }

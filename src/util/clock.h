@@ -28,7 +28,10 @@ enum { REGLET__RFC3339_SIZE = 40 };
 /* Writes UTC such as "2026-01-02T03:04:05.123456789Z" (no fraction when it is 0); returns its length. */
 size_t reglet__rfc3339_format(int64_t wall_clock_ns, char out[REGLET__RFC3339_SIZE]);
 
-/* Whether text is an RFC 3339 date-time: calendar-valid, fraction of 1 to 9 digits, "Z" or an offset. */
-bool reglet__rfc3339_valid(const char *text, size_t size);
+/*
+ * Reads an RFC 3339 date-time: calendar-valid, fraction of 1 to 9 digits, "Z" or an offset. `wall_clock_ns` receives it as
+ * reglet__wall_clock() counts, the nearest that int64_t holds; may be NULL.
+ */
+bool reglet__rfc3339_parse(const char *text, size_t size, int64_t *wall_clock_ns);
 
 #endif

@@ -20,6 +20,9 @@
 /* Fixed. */
 #define REGLET__MAX_RESULT_BYTES   (INT64_C(64) << 20) /* one answer of a guest; an option can lower it */
 #define REGLET__MAX_CONFIG_BYTES   ((size_t)16 << 20)  /* a config as JSON */
+#define REGLET__MAX_REQUEST_BYTES  ((uint32_t)32 << 20) /* one request to a host function: a body in base64 */
+#define REGLET__MAX_RESPONSE_BYTES ((size_t)64 << 20)   /* one response of a host function */
+#define REGLET__MAX_BODY_BYTES     ((size_t)10 << 20)   /* an HTTP body; stdout and stderr of a command, each */
 #define REGLET__JSON_WORK_BYTES    ((size_t)384 << 20) /* for reading one JSON text: 0.9 KiB an object */
 #define REGLET__WASM_STACK_BYTES   ((size_t)512 << 10) /* stack of guest code */
 #define REGLET__HOST_STACK_BYTES   ((size_t)256 << 10) /* besides, for the host functions it calls */
@@ -44,6 +47,16 @@ enum {
     REGLET__MAX_PATTERN = 4096,      /* bytes of a capability's pattern */
     REGLET__MAX_MATCH_STEPS =
         1 << 19, /* of all globs in one decision, some 7 ms; beyond it nothing matches */
+    REGLET__MAX_ADDRESSES = 32,      /* of one name that are judged and tried */
+    REGLET__MAX_HOST_FUNCTIONS = 1000, /* of one embedder */
+    REGLET__MAX_URL = 8192,            /* bytes of a URL, also of a redirect's */
+    REGLET__MAX_HTTP_METHOD = 32,      /* bytes of a method */
+    REGLET__MAX_HTTP_HEADERS = 100,    /* header lines of one HTTP request */
+    REGLET__MAX_HTTP_HEADER_BYTES = 64 << 10,         /* in them */
+    REGLET__MAX_HTTP_RESPONSE_HEADERS = 1000,         /* header lines of one HTTP response, with 1xx and trailers */
+    REGLET__MAX_HTTP_RESPONSE_HEADER_BYTES = 256 << 10, /* in them */
+    REGLET__MAX_HTTP_REDIRECTS = 10,   /* followed for one request */
+    REGLET__HTTP_SOCKETS = 8,          /* of one transfer: it tries one of each family at a time */
     REGLET__MAX_MEMORIES = 1,
     REGLET__MAX_TABLES = 100,
     REGLET__WAIT_MAX = 130,    /* descriptors of one wait: subscriptions, and two of the host's own */

@@ -1,0 +1,148 @@
+/* Errors that a plugin can act on, and the guard: how a refusal is told. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "host/request.h"
+#include "util/cleanup.h"
+#include "util/fail.h"
+#include "util/limits.h"
+#include "util/text.h"
+
+enum { MESSAGE_SIZE = 8192 }; /* of an error; a longer one is cut */
+
+/* --- Errors ---------------------------------------------------------------------------------------------- */
+
+/* What an error says besides its message. */
+struct kind {
+    const char *type, *code;
+    const char *flag; /* a member that is true, or NULL */
+};
+
+static bool add_clean_text(struct reglet__arena *arena, struct reglet__json *object, const char *key,
+                           const char *text) {
+    size_t size = strlen(text), room = reglet__clean_line_size(size);
+    char *clean = reglet__arena_alloc(arena, room);
+    if (!clean)
+        return false;
+    reglet__clean_line(text, size, clean, room);
+    return reglet__json_add_text(arena, object, key, clean);
+}
+
+static reglet_status fail(struct reglet__host_request *request, const struct kind *kind, const char *format,
+                          va_list args) REGLET_PRINTF(3, 0);
+static reglet_status fail(struct reglet__host_request *request, const struct kind *kind, const char *format,
+                          va_list args) {
+    char message[MESSAGE_SIZE];
+    struct reglet__arena *arena = &request->arena;
+    vsnprintf(message, sizeof message, format, args);
+    struct reglet__json *error = reglet__json_new_object(arena);
+    bool built = error && add_clean_text(arena, error, "message", message) &&
+                 add_clean_text(arena, error, "type", kind->type) &&
+                 add_clean_text(arena, error, "code", kind->code) &&
+                 (!kind->flag || reglet__json_add_literal(arena, error, kind->flag, REGLET__JSON_TRUE));
+    struct reglet__json *old = reglet__json_get(request->response, "error");
+    if (built && old)
+        old->first = error->first;
+    else if (built)
+        built = reglet__json_add(arena, request->response, "error", strlen("error"), error);
+    return built ? REGLET__HOST_ANSWERED : REGLET_ERR_NO_MEMORY;
+}
+
+reglet_status reglet__host_fail(struct reglet__host_request *request, const char *type, const char *code,
+                                const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    reglet_status status = fail(request, &(struct kind){type, code, NULL}, format, args);
+    va_end(args);
+    return status;
+}
+
+reglet_status reglet__host_fail_timeout(struct reglet__host_request *request, const char *type,
+                                        const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    reglet_status status = fail(request, &(struct kind){type, "ETIMEDOUT", "is_timeout"}, format, args);
+    va_end(args);
+    return status;
+}
+
+reglet_status reglet__host_fail_not_found(struct reglet__host_request *request, const char *type,
+                                          const char *code, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    reglet_status status = fail(request, &(struct kind){type, code, "is_not_found"}, format, args);
+    va_end(args);
+    return status;
+}
+
+const char *reglet__errno_name(int error_number) {
+    const char *name = strerrorname_np(error_number);
+    return name && error_number != 0 ? name : "EIO";
+}
+
+reglet_status reglet__host_fail_errno(struct reglet__host_request *request, const char *type,
+                                      int error_number, const char *format, ...) {
+    char what[MESSAGE_SIZE / 2];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(what, sizeof what, format, args);
+    va_end(args);
+    if (error_number == ETIMEDOUT)
+        return reglet__host_fail_timeout(request, type, "%s: %s", what, reglet__errno_text(error_number));
+    return reglet__host_fail(request, type, reglet__errno_name(error_number), "%s: %s", what,
+                             reglet__errno_text(error_number));
+}
+
+reglet_status reglet__host_wait(struct reglet__host_request *request, struct pollfd *fds, size_t count,
+                                int64_t until, int *ready) {
+    return reglet__interrupt_wait(&request->interrupt, fds, count, until, ready);
+}
+
+/* --- The guard ------------------------------------------------------------------------------------------- */
+
+/* One line for the log, as the plugin is told: what was asked, why it was refused, and what would allow it. */
+void reglet__host_report(struct reglet__host_request *request, const struct reglet__decision *decision,
+                         const char *asked, const char *grant) {
+    struct reglet__host *host = request->host;
+    if (!host->denied || host->denials >= REGLET__MAX_DENIALS)
+        return;
+    host->denials++;
+    host->denied(host->user_data, asked, decision->for_good ? NULL : grant, decision->reason);
+}
+
+static reglet_status deny(struct reglet__host_request *request, const struct reglet__decision *decision,
+                          const struct kind *kind, const char *prefix, const char *asked, const char *grant) {
+    bool helps = grant && !decision->for_good;
+    reglet__host_report(request, decision, asked, grant);
+    return reglet__host_fail(request, kind->type, kind->code, "%s: %s: %s%s%s", prefix, asked,
+                             decision->reason, helps ? "; a grant that would allow it: " : "",
+                             helps ? grant : "");
+}
+
+reglet_status reglet__host_deny(struct reglet__host_request *request, const struct reglet__decision *decision,
+                                const char *asked, const char *grant) {
+    return deny(request, decision, &(struct kind){"capability", "EPERM", NULL}, "permission denied", asked,
+                grant);
+}
+
+reglet_status reglet__host_deny_address(struct reglet__host_request *request,
+                                        const struct reglet__decision *decision, const char *asked,
+                                        const char *grant, const char *prefix) {
+    return deny(request, decision, &(struct kind){"ssrf_protection", "ESSRF", NULL}, prefix, asked, grant);
+}
+
+void reglet__host_say(const struct reglet__host_request *request, reglet_log_level level, const char *format,
+                      ...) {
+    char text[512], line[2048];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    reglet__clean_line(text, strlen(text), line, sizeof line);
+    reglet_log_event event = {
+        .level = level, .source = REGLET_LOG_HOST, .request_id = request->request_id, .message = line};
+    request->host->log(request->host->user_data, &event);
+}
