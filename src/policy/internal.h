@@ -127,9 +127,6 @@ bool reglet__command_pin_holds(const struct reglet__command_pin *pin,
 bool reglet__command_pin_matches(const struct reglet__command_pin *pin,
                                  const struct reglet__command_request *request);
 
-/* The pin as a decision names it: "exec:/usr/bin/git [log, *]". */
-const char *reglet__command_pin_text(const struct reglet__command_pin *pin);
-
 void reglet__command_pins_clear(struct reglet__command_pins *pins);
 
 /* What a program can do with other programs, by its file name. */

@@ -201,8 +201,7 @@ void reglet__command_pin_free(struct reglet__command_pin *pin); /* gives a refer
 struct reglet__command_pin *reglet__command_pin_ref(struct reglet__command_pin *pin);
 const char *reglet__command_pin_path(const struct reglet__command_pin *pin); /* to resolve; NULL for a bare name */
 reglet_status reglet__command_pin_resolve(struct reglet__command_pin *pin, const char *place, const char *file);
-char *reglet__command_pin_text(const struct reglet__command_pin *pin); /* "exec:/usr/bin/git --version", for people */
-char *reglet__command_pin_sentence(const struct reglet__command_pin *pin); /* both NULL without memory; free() */
+const char *reglet__command_pin_text(const struct reglet__command_pin *pin); /* "exec:/usr/bin/git [--version]" */
 /* Takes the pin over, also when it fails. */
 reglet_status reglet__policy_pin_command(struct reglet__policy *policy, struct reglet__command_pin *pin);
 

@@ -126,12 +126,10 @@ static bool list_granted(const struct lister *lister, reglet_grants *out) {
         if (strcmp(pin->plugin, plugin->name) != 0)
             continue;
         reglet_capability_view *view = &views[out->granted_count++];
-        _cleanup_free_ char *text = reglet__command_pin_text(pin->pin);
-        _cleanup_free_ char *sentence = reglet__command_pin_sentence(pin->pin);
         *view = (reglet_capability_view){.valid = true, .risk = REGLET_RISK_MEDIUM};
-        view->capability = text ? keep_clean(lister->arena, text) : NULL;
-        view->sentence = sentence ? keep_clean(lister->arena, sentence) : NULL;
-        if (!view->capability || !view->sentence)
+        view->capability = keep_clean(lister->arena, reglet__command_pin_text(pin->pin));
+        view->sentence = "Run it with these arguments and no others.";
+        if (!view->capability)
             return false;
     }
     return views;
