@@ -28,13 +28,26 @@ struct reglet__target {
  * The guard of everything that connects: decides on host and port, resolves a name (as the system's resolver, or
  * options.nameservers, has it), judges every address, and leaves out those that are refused. Answers by itself when it is
  * denied (also when no address is left), when the name does not exist (type network, code ENOTFOUND, is_not_found), or
- * cannot be resolved. `endpoint->path` must outlive the target. `ssrf_prefix` as in reglet__host_deny_address().
+ * cannot be resolved. What is left out is reported as a denial. `endpoint->path` must outlive the target. `ssrf_prefix` as in reglet__host_deny_address().
  */
 reglet_status reglet__host_target(struct reglet__host_request *request,
                                   const struct reglet__endpoint *endpoint, const char *ssrf_prefix,
                                   struct reglet__target *out);
 
-/* Reads the members `host` and `port` of the request into an endpoint; answers with an error of type validation. */
+/* What there is to say of an endpoint: the decision on host and port and, when that allows, on each of its addresses. */
+struct reglet__judgement {
+    struct reglet__decision endpoint;
+    struct reglet__address addresses[REGLET__MAX_ADDRESSES];
+    struct reglet__decision decisions[REGLET__MAX_ADDRESSES];
+    size_t count; /* at least one, when the endpoint is allowed */
+};
+
+/* The judging half of reglet__host_target(): reports nothing, and answers only when addresses were not found. */
+reglet_status reglet__host_judge(struct reglet__host_request *request, const struct reglet__endpoint *endpoint,
+                                 struct reglet__judgement *out);
+
+/* Reads the members `host` and `port` of the request into an endpoint and adds `address`, both as they were asked, to the
+ * response; answers with an error of type validation. */
 reglet_status reglet__host_get_endpoint(struct reglet__host_request *request, struct reglet__endpoint *out);
 
 /* A judged address as a socket address; returns its size. */
@@ -60,7 +73,7 @@ reglet_status reglet__resolve_addresses(struct reglet__host_request *request, co
                                         struct reglet__address out[REGLET__MAX_ADDRESSES], size_t *count,
                                         enum reglet__lookup *outcome, const char **what);
 
-/* --- Connections (connection.c, tls.c) -------------------------------------------------------------------- */
+/* --- Connections (connection.c, connection_tls.c, tls.c) --------------------------------------------------- */
 
 /* A connection to one of a target's addresses. All zero but fd -1 is none. */
 struct reglet__connection {
@@ -92,11 +105,11 @@ reglet_status reglet__connection_read(struct reglet__host_request *request,
 reglet_status reglet__connection_write(struct reglet__host_request *request,
                                        struct reglet__connection *connection, const void *data, size_t size);
 
-/* Adds tls, tls_version, tls_cipher_suite, tls_server_name, and with `certificate` tls_cert_subject, tls_cert_issuer,
+/* Adds tls and, if that is true, tls_version, tls_cipher_suite, tls_server_name, tls_cert_subject, tls_cert_issuer,
  * tls_cert_not_after and tls_cert_expiry. */
 reglet_status reglet__connection_put_tls(struct reglet__host_request *request,
                                          const struct reglet__connection *connection,
-                                         const struct reglet__endpoint *endpoint, bool certificate);
+                                         const struct reglet__endpoint *endpoint);
 
 /* What TLS needs of a runtime: certificates read once. Part of the setup. */
 struct reglet__tls;

@@ -6,6 +6,15 @@
 
 #include "host/network.h"
 
+static reglet_status put_address(struct reglet__host_request *request, const char *host, unsigned port) {
+    size_t size = strlen(host) + sizeof "[]:65535";
+    char *text = reglet__arena_alloc(&request->arena, size);
+    if (!text)
+        return REGLET_ERR_NO_MEMORY;
+    snprintf(text, size, strchr(host, ':') && host[0] != '[' ? "[%s]:%u" : "%s:%u", host, port);
+    return reglet__host_put_string(request, "address", text);
+}
+
 reglet_status reglet__host_get_endpoint(struct reglet__host_request *request, struct reglet__endpoint *out) {
     const char *host = NULL;
     uint16_t port = 0;
@@ -20,7 +29,7 @@ reglet_status reglet__host_get_endpoint(struct reglet__host_request *request, st
         return reglet__host_fail(request, "validation", "EINVAL", "host \"%.300s\": %s", host, wrong);
     endpoint.port = port;
     *out = endpoint;
-    return REGLET_OK;
+    return put_address(request, host, port);
 }
 
 socklen_t reglet__address_sockaddr(const struct reglet__address *address, uint16_t port,
@@ -106,19 +115,32 @@ static reglet_status find_addresses(struct reglet__host_request *request,
                              what ? what : "the nameserver failed");
 }
 
+reglet_status reglet__host_judge(struct reglet__host_request *request,
+                                 const struct reglet__endpoint *endpoint, struct reglet__judgement *out) {
+    const struct reglet__policy *policy = request->host->policy;
+    out->count = 0;
+    out->endpoint = reglet__policy_connect(policy, endpoint);
+    if (!out->endpoint.allowed)
+        return REGLET_OK;
+    reglet_status status = find_addresses(request, endpoint, out->addresses, &out->count);
+    for (size_t i = 0; i < out->count && status == REGLET_OK; i++)
+        out->decisions[i] = reglet__policy_address(policy, endpoint, &out->addresses[i]);
+    return status;
+}
+
 /* A name that keeps at least one address: those that were left out are reported as denials, and are no error. */
 static reglet_status report_left_out(struct reglet__host_request *request,
                                      const struct reglet__endpoint *endpoint,
-                                     const struct reglet__address *found,
-                                     const struct reglet__decision *decisions, size_t count) {
-    for (size_t i = 0; i < count; i++) {
-        if (decisions[i].allowed)
+                                     const struct reglet__judgement *judgement) {
+    for (size_t i = 0; i < judgement->count; i++) {
+        const struct reglet__address *address = &judgement->addresses[i];
+        if (judgement->decisions[i].allowed)
             continue;
-        _cleanup_free_ char *grant = reglet__policy_address_suggest(endpoint, &found[i]);
-        const char *what = asked(request, endpoint, &found[i]);
+        _cleanup_free_ char *grant = reglet__policy_address_suggest(endpoint, address);
+        const char *what = asked(request, endpoint, address);
         if (!what)
             return REGLET_ERR_NO_MEMORY;
-        reglet__host_report(request, &decisions[i], what, grant);
+        reglet__host_report(request, &judgement->decisions[i], what, grant);
     }
     return REGLET_OK;
 }
@@ -126,26 +148,17 @@ static reglet_status report_left_out(struct reglet__host_request *request,
 reglet_status reglet__host_target(struct reglet__host_request *request,
                                   const struct reglet__endpoint *endpoint, const char *ssrf_prefix,
                                   struct reglet__target *out) {
-    struct reglet__decision decision = reglet__policy_connect(request->host->policy, endpoint);
-    if (!decision.allowed)
-        return deny_endpoint(request, endpoint, &decision);
-
-    struct reglet__address found[REGLET__MAX_ADDRESSES];
-    struct reglet__decision decisions[REGLET__MAX_ADDRESSES];
-    size_t count = 0;
-    reglet_status status = find_addresses(request, endpoint, found, &count);
+    struct reglet__judgement judgement;
+    reglet_status status = reglet__host_judge(request, endpoint, &judgement);
     if (status != REGLET_OK)
         return status;
-
-    out->endpoint = *endpoint;
-    out->rule = decision.rule;
-    out->address_count = 0;
-    for (size_t i = 0; i < count; i++) {
-        decisions[i] = reglet__policy_address(request->host->policy, endpoint, &found[i]);
-        if (decisions[i].allowed)
-            out->addresses[out->address_count++] = found[i];
-    }
+    if (!judgement.endpoint.allowed)
+        return deny_endpoint(request, endpoint, &judgement.endpoint);
+    *out = (struct reglet__target){.endpoint = *endpoint, .rule = judgement.endpoint.rule};
+    for (size_t i = 0; i < judgement.count; i++)
+        if (judgement.decisions[i].allowed)
+            out->addresses[out->address_count++] = judgement.addresses[i];
     if (out->address_count == 0)
-        return deny_address(request, endpoint, &found[0], &decisions[0], ssrf_prefix);
-    return report_left_out(request, endpoint, found, decisions, count);
+        return deny_address(request, endpoint, &judgement.addresses[0], &judgement.decisions[0], ssrf_prefix);
+    return report_left_out(request, endpoint, &judgement);
 }

@@ -10,6 +10,7 @@
 #include <openssl/pem.h>
 #include <pthread.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "host/tls.h"
 #include "util/fail.h"
@@ -19,6 +20,7 @@ struct reglet__tls {
     OSSL_LIB_CTX *library;
     X509_STORE *store;
     SSL_CTX *context;
+    BIO_METHOD *socket;
 };
 
 /* --- Certificates ----------------------------------------------------------------------------------------- */
@@ -93,6 +95,7 @@ void reglet__tls_free(struct reglet__tls *tls) {
     if (!tls)
         return;
     SSL_CTX_free(tls->context);
+    BIO_meth_free(tls->socket);
     X509_STORE_free(tls->store);
     OSSL_LIB_CTX_free(tls->library);
     pthread_mutex_destroy(&tls->lock);
@@ -155,18 +158,89 @@ bool reglet__tls_harden(struct reglet__tls *tls, SSL_CTX *context) {
     return store && harden(context, store);
 }
 
-SSL_CTX *reglet__tls_context(struct reglet__tls *tls) {
+/* --- Sockets ---------------------------------------------------------------------------------------------- */
+
+/* OpenSSL's own BIO for sockets writes with write(), which raises SIGPIPE in the program around the library when the peer
+ * is gone. */
+static int socket_of(BIO *bio) {
+    return (int)(intptr_t)BIO_get_data(bio);
+}
+
+static int socket_write(BIO *bio, const char *data, int size) {
+    BIO_clear_retry_flags(bio);
+    ssize_t n = send(socket_of(bio), data, (size_t)size, MSG_NOSIGNAL);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        BIO_set_retry_write(bio);
+    return (int)n;
+}
+
+static int socket_read(BIO *bio, char *out, int size) {
+    BIO_clear_retry_flags(bio);
+    ssize_t n = recv(socket_of(bio), out, (size_t)size, 0);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        BIO_set_retry_read(bio);
+    if (n == 0)
+        BIO_set_flags(bio, BIO_FLAGS_IN_EOF);
+    return (int)n;
+}
+
+static long socket_control(BIO *bio, int command, long number, void *pointer) {
+    (void)number;
+    (void)pointer;
+    if (command == BIO_CTRL_EOF)
+        return BIO_test_flags(bio, BIO_FLAGS_IN_EOF) != 0;
+    return command == BIO_CTRL_FLUSH;
+}
+
+static BIO_METHOD *socket_method(void) {
+    BIO_METHOD *method = BIO_meth_new(BIO_TYPE_SOURCE_SINK, "reglet socket");
+    if (method && BIO_meth_set_write(method, socket_write) && BIO_meth_set_read(method, socket_read) &&
+        BIO_meth_set_ctrl(method, socket_control))
+        return method;
+    BIO_meth_free(method);
+    return NULL;
+}
+
+static BIO *new_socket(const BIO_METHOD *method, int fd) {
+    BIO *bio = BIO_new(method);
+    if (bio) {
+        BIO_set_data(bio, (void *)(intptr_t)fd);
+        BIO_set_init(bio, 1);
+    }
+    return bio;
+}
+
+/* --- Sessions --------------------------------------------------------------------------------------------- */
+
+/* One for all: it keeps nothing from one connection to the next. */
+static SSL_CTX *get_context(struct reglet__tls *tls) {
     pthread_mutex_lock(&tls->lock);
     X509_STORE *store = store_locked(tls);
     if (!tls->context && store) {
         SSL_CTX *context = SSL_CTX_new_ex(tls->library, NULL, TLS_client_method());
-        if (context && harden(context, store))
+        if (!tls->socket)
+            tls->socket = socket_method();
+        if (context && tls->socket && harden(context, store))
             tls->context = context;
         else
             SSL_CTX_free(context);
-        ERR_clear_error();
     }
     SSL_CTX *context = tls->context;
     pthread_mutex_unlock(&tls->lock);
     return context;
+}
+
+SSL *reglet__tls_session(struct reglet__tls *tls, int fd) {
+    SSL_CTX *context = get_context(tls);
+    SSL *ssl = context ? SSL_new(context) : NULL;
+    BIO *bio = ssl ? new_socket(tls->socket, fd) : NULL;
+    if (!bio) {
+        SSL_free(ssl);
+        return NULL;
+    }
+    SSL_set_bio(ssl, bio, bio);
+    SSL_set_mode(ssl, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    /* Messages without data, of which a server can send any number, come back to us and so to the deadline. */
+    SSL_clear_mode(ssl, SSL_MODE_AUTO_RETRY);
+    return ssl;
 }

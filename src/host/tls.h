@@ -1,13 +1,16 @@
 /*
- * tls.h - the context that connections of our own shake hands with. What others need of TLS is in network.h.
+ * tls.h - TLS for connections of our own. What others need of TLS is in network.h.
  */
 #ifndef REGLET_HOST_TLS_H
 #define REGLET_HOST_TLS_H
 
 #include "host/network.h"
 
-/* One hardened context for all connections of a runtime: it keeps nothing from one to the next. NULL when there is nothing
- * to verify against, or no memory. Borrowed. */
-SSL_CTX *reglet__tls_context(struct reglet__tls *tls);
+/*
+ * TLS to be shaken hands with over a socket, in a hardened context that keeps nothing from one connection to the next. It
+ * does not own the socket, and its writes raise no SIGPIPE. NULL when there is nothing to verify against, no memory,
+ * or (as OpenSSL's error queue then says) another reason.
+ */
+SSL *reglet__tls_session(struct reglet__tls *tls, int fd);
 
 #endif

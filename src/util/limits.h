@@ -48,6 +48,17 @@ enum {
     REGLET__MAX_MATCH_STEPS =
         1 << 19, /* of all globs in one decision, some 7 ms; beyond it nothing matches */
     REGLET__MAX_ADDRESSES = 32,      /* of one name that are judged and tried */
+    REGLET__MAX_DNS_RECORDS = 1000,  /* handed on by one dns_lookup, and read from the hosts file */
+    REGLET__MAX_NAMESERVERS = 3,     /* asked about one name; more of the system's, or of a name's, do not count */
+    REGLET__DNS_TIMEOUT_MS = 2000,   /* a nameserver has to answer in; the second time twice as long */
+    REGLET__DNS_TRIES = 2,           /* each nameserver is asked */
+    REGLET__DNS_READS = 64,          /* messages of nameservers that are read between two looks at the deadline */
+    REGLET__CONNECT_SHARE_MS = 250,  /* at least, for one address while others are left to be tried */
+    REGLET__CONNECT_UNLIMITED_MS = 10000, /* the same, in a call without a deadline */
+    REGLET__DEFAULT_NET_BYTES = 65536,    /* read by one net_connect; a request can ask for up to a body's bytes */
+    REGLET__MAX_SMTP_LINE = 2000,         /* bytes of one line of a mail server */
+    REGLET__MAX_SMTP_LINES = 100,         /* of one reply of a mail server */
+    REGLET__SMTP_QUIT_MS = 1000,          /* that a mail server has for its goodbye */
     REGLET__MAX_HOST_FUNCTIONS = 1000, /* of one embedder */
     REGLET__MAX_URL = 8192,            /* bytes of a URL, also of a redirect's */
     REGLET__MAX_HTTP_METHOD = 32,      /* bytes of a method */
