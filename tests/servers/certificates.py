@@ -17,12 +17,11 @@ class Certificates:
     """NAME.pem in the directory holds a key and its certificate; ca.pem, other_ca.pem and self_signed_ca.pem only a
     certificate."""
 
-    def __init__(self, directory, address):
+    def __init__(self, directory, addresses):
         self.directory = directory
         self.now = datetime.datetime.utcnow().replace(microsecond=0)
         names = ["localhost", "example.test", "*.example.test"]
-        addresses = list(dict.fromkeys(["127.0.0.1", "::1", address]))
-        everyone = subject_names(names, addresses)
+        everyone = subject_names(names, dict.fromkeys(["127.0.0.1", "::1", *addresses]))
 
         authority = self.make_authority("ca", "Test CA")
         other = self.make_authority("other_ca", "Another CA")
@@ -53,7 +52,8 @@ class Certificates:
         subject = distinguished_name(common_name)
         builder = self.builder(subject, subject, key.public_key(), -1, 30)
         builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        builder = builder.add_extension(x509.KeyUsage(False, False, False, False, False, True, True, False, False), True)
+        usage = x509.KeyUsage(False, False, False, False, False, True, True, False, False)  # certificates and lists
+        builder = builder.add_extension(usage, critical=True)
         self.write(name, builder.sign(key, hashes.SHA256()))
         return key, subject
 

@@ -18,7 +18,8 @@ def serve(connection, name, record, number):
 class Http2Connection:
     def __init__(self, connection, name, record, number):
         self.connection, self.name, self.record, self.number = connection, name, record, number
-        config = h2.config.H2Configuration(client_side=False, header_encoding="latin-1", validate_outbound_headers=False)
+        config = h2.config.H2Configuration(client_side=False, header_encoding="latin-1",
+                                           validate_outbound_headers=False)
         self.h2 = h2.connection.H2Connection(config)
         self.requests = {}  # not whole yet, by stream
         self.whole = collections.deque()  # streams whose request has ended

@@ -30,8 +30,8 @@ class Request:
 
 
 class Answer:
-    """`framing` says how HTTP/1.1 tells where the body ends: length, chunked or close. `body` is bytes or, but for length,
-    an iterable of bytes."""
+    """`framing` says how HTTP/1.1 tells where the body ends: length, chunked or close. `body` is bytes or, but for
+    length, an iterable of bytes."""
 
     def __init__(self, status=200, headers=(), body=b"", framing="length", trailers=()):
         self.status, self.headers, self.body, self.framing = status, list(headers), body, framing
@@ -262,7 +262,7 @@ def big(request):
 
 @path("/bomb")
 def bomb(request):
-    """10 GB of zeros; with layers=2 the gzip of such a gzip. The checksum at its end is wrong, but who gets that far?"""
+    """10 GB of zeros; with layers=2 the gzip of such a gzip. The checksum at the end is wrong: who gets that far?"""
     layers = request.number("layers", 1)
     parts = bomb_parts()
     if layers == 2:

@@ -13,7 +13,7 @@ import threading
 
 class Listeners:
     def __init__(self, addresses, record, pinned):
-        self.addresses = addresses  # the first is the one that port 0 is taken of
+        self.addresses = addresses
         self.record = record
         self.pinned = pinned  # port by name of server, for those that must have a certain one
         self.ports = {}
@@ -48,9 +48,9 @@ class Listeners:
 
     def accept_from(self, name, listener, serve, context=None, counted=True):
         def take():
-            connection, _ = listener.accept()
+            connection, peer = listener.accept()
             if counted:
-                self.record.connected(name)
+                self.record.connected(name, connection.getsockname()[0], peer[0])
             connection.setblocking(True)
             in_background(serve_connection, connection, serve, context)
 

@@ -14,11 +14,12 @@ class Record:
         with self.lock:
             self.connections = collections.Counter()
             self.asked = collections.Counter()  # DNS: how often a name was asked, by (name, type)
-            self.lists = {"requests": [], "queries": [], "smtp": [], "tls": []}
+            self.lists = {"accepted": [], "requests": [], "queries": [], "smtp": [], "tls": []}
 
-    def connected(self, server):
+    def connected(self, server, address, peer):
         with self.lock:
             self.connections[server] += 1
+            self.add("accepted", {"server": server, "address": address, "peer": peer})
 
     def add(self, kind, what):
         with self.lock:

@@ -28,22 +28,24 @@ def main():
     threading.stack_size(512 * 1024)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     with tempfile.TemporaryDirectory(prefix="servers-") as directory:
-        made = certificates.Certificates(directory, arguments.address)
-        listeners = listen.Listeners(addresses(arguments.address), record.Record(), dict(arguments.port))
+        addresses = arguments.address or loopback_addresses()
+        made = certificates.Certificates(directory, addresses)
+        listeners = listen.Listeners(addresses, record.Record(), dict(arguments.port))
         for start in [http_server.start, tls_server.start, smtp_server.start]:
             start(listeners, made)
         dns_server.start(listeners)
         listen.in_background(listeners.run)
         names = ["ca", "other_ca", "self_signed_ca"]
-        print(json.dumps({"address": arguments.address, "ipv6": len(listeners.addresses) > 1, "ports": listeners.ports,
-                          "paths": {"directory": directory, **{name: made.path(name) for name in names}}}), flush=True)
+        paths = {"directory": directory, **{name: made.path(name) for name in names}}
+        print(json.dumps({"addresses": addresses, "ports": listeners.ports, "paths": paths}), flush=True)
         sys.stdin.buffer.read()
     os._exit(0)  # threads may be sending what never ends
 
 
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--address", default="127.0.0.1", help="to listen on; with the default, also on [::1]")
+    parser.add_argument("--address", action="append",
+                        help="to listen on, once or more often; 127.0.0.1 and, if there is IPv6, ::1 without it")
     parser.add_argument("--port", action="append", default=[], type=pinned_port, metavar="NAME=PORT",
                         help="the port of one server, such as dns=53; the others take what is free")
     return parser.parse_args()
@@ -54,15 +56,13 @@ def pinned_port(text):
     return name, int(port)
 
 
-def addresses(first):
+def loopback_addresses():
     """Names such as localhost lead to both families: where IPv6 is there, nobody else may have the port on it."""
-    if first != "127.0.0.1":
-        return [first]
     try:
         listen.bound_socket("::1", 0, socket.SOCK_STREAM).close()
     except OSError:
-        return [first]
-    return [first, "::1"]
+        return ["127.0.0.1"]
+    return ["127.0.0.1", "::1"]
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import gzip
 import http.client
 import json
 import os
+import re
 import socket
 import ssl
 import subprocess
@@ -19,6 +20,8 @@ import dns.query
 import dns.rcode
 import h2.connection
 import h2.events
+
+import http_paths
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ADDRESS = "127.0.0.1"
@@ -212,8 +215,14 @@ class HttpTest(ServersTest):
         [request] = self.log()["requests"]
         self.assertEqual((request["server"], request["target"]), ("http", "/hello?x"))
         self.assertIn(["X-Mine", "yes"], request["headers"])
+        self.assertIn({"server": "http", "address": ADDRESS, "peer": ADDRESS}, self.log()["accepted"])
         self.ask("POST", "/reset", "control")
-        self.assertEqual(self.log()["requests"], [])
+        self.assertEqual((self.log()["requests"], self.log()["accepted"]), ([], []))
+
+    def test_the_readme_names_every_server_and_path(self):
+        with open(os.path.join(HERE, "README.md"), encoding="utf-8") as readme:
+            words = set(re.findall(r"/?[\w-]+", readme.read()))
+        self.assertEqual((set(self.ports) | set(http_paths.PATHS)) - words, set())
 
 
 class DnsTest(ServersTest):
@@ -327,8 +336,9 @@ class TlsTest(ServersTest):
                 self.assertEqual(connection.recv(10), b"echo")
 
     def test_bad_certificates_say_why(self):
-        for server, reason in [("expired", "expired"), ("not_yet_valid", "not yet valid"), ("self_signed", "self-signed"),
-                               ("untrusted", "unable to get local issuer"), ("wrong_name", "Hostname mismatch")]:
+        for server, reason in [("expired", "expired"), ("not_yet_valid", "not yet valid"),
+                               ("self_signed", "self-signed"), ("untrusted", "unable to get local issuer"),
+                               ("wrong_name", "Hostname mismatch")]:
             with self.assertRaisesRegex(ssl.SSLCertVerificationError, reason):
                 with self.connected("tls_" + server, self.context()):
                     pass
@@ -383,7 +393,7 @@ class TlsTest(ServersTest):
             socket.create_connection((ADDRESS, self.ports["full"]), timeout=0.3)
 
     def test_ipv6_has_the_same_ports_but_for_tcp4(self):
-        if not self.told["ipv6"]:
+        if "::1" not in self.told["addresses"]:
             self.skipTest("there is no IPv6 here")
         with socket.create_connection(("::1", self.ports["tcp"]), timeout=10):
             pass

@@ -74,7 +74,8 @@ def start(listeners, certificates):
 
 class Session:
     def __init__(self, server, number, behaviour, starttls, record):
-        self.server, self.number, self.behaviour, self.starttls, self.record = server, number, behaviour, starttls, record
+        self.server, self.number, self.record = server, number, record
+        self.behaviour, self.starttls = behaviour, starttls
         self.secure = bool(behaviour.implicit)
 
     def run(self, connection):
