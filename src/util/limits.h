@@ -48,7 +48,7 @@ enum {
     REGLET__MAX_MATCH_STEPS =
         1 << 19, /* of all globs in one decision, some 7 ms; beyond it nothing matches */
     REGLET__MAX_ADDRESSES = 32,      /* of one name that are judged and tried */
-    REGLET__MAX_DNS_RECORDS = 1000,  /* handed on by one dns_lookup, and read from the hosts file */
+    REGLET__MAX_DNS_RECORDS = 1000,  /* handed on by one dns_lookup */
     REGLET__MAX_NAMESERVERS = 3,     /* asked about one name; more of the system's, or of a name's, do not count */
     REGLET__DNS_TIMEOUT_MS = 2000,   /* a nameserver has to answer in; the second time twice as long */
     REGLET__DNS_TRIES = 2,           /* each nameserver is asked */
