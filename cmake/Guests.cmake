@@ -14,6 +14,7 @@
 
 set(REGLET_GUEST_DIR ${CMAKE_BINARY_DIR}/guests)
 set(REGLET_SDK_DIR ${CMAKE_SOURCE_DIR}/sdk/c)
+set(REGLET_SDK_SOURCES ${REGLET_SDK_DIR}/reglet_plugin.c ${REGLET_SDK_DIR}/reglet_host.c ${REGLET_SDK_DIR}/reglet_json.c)
 add_custom_target(guests ALL)
 add_custom_target(plugins ALL)
 

@@ -10,8 +10,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../shared/sha256.h"
 #include "reglet_plugin.h"
-#include "sha256.h"
 
 /* In base64 it stays below the 1 MiB of evidence that a host keeps by default. */
 enum { MAX_CONTENT = 512 << 10 };
@@ -30,15 +30,6 @@ static void put_target(plugin_evidence *evidence, const char *path) {
     ssize_t size = readlink(path, target, sizeof target);
     if (size >= 0)
         plugin_put_text(evidence, "symlink_target", target, (size_t)size);
-}
-
-static void put_hash(plugin_evidence *evidence, struct sha256 *hash) {
-    unsigned char digest[SHA256_SIZE];
-    char text[2 * SHA256_SIZE + 1];
-    sha256_final(hash, digest);
-    for (size_t i = 0; i < sizeof digest; i++)
-        snprintf(text + 2 * i, 3, "%02x", digest[i]);
-    plugin_put_string(evidence, "sha256", text);
 }
 
 /*
@@ -69,8 +60,11 @@ static int read_file(int fd, bool want_content, bool want_hash, plugin_evidence 
         plugin_put_string(evidence, "encoding", "base64");
         plugin_put_bool(evidence, "content_truncated", kept > MAX_CONTENT);
     }
-    if (want_hash)
-        put_hash(evidence, &hash);
+    if (want_hash) {
+        char text[SHA256_TEXT_SIZE];
+        sha256_final_text(&hash, text);
+        plugin_put_string(evidence, "sha256", text);
+    }
     return 0;
 }
 

@@ -17,7 +17,8 @@
  *         .observe = observe,
  *     };
  *
- * Compile it together with reglet_plugin.c; docs/writing-plugins.md has the command. Nothing needs to be freed: every
+ * Compile it together with the sources beside this header; docs/writing-plugins.md has the command. What the host does for
+ * a plugin (names, connections, HTTP, commands, files, environment) is in reglet_host.h. Nothing needs to be freed: every
  * observe runs in an instance of its own, which is thrown away. What goes wrong inside these functions (no memory, a
  * value nested too deep) is kept, and becomes the error of the evidence.
  */
@@ -35,19 +36,20 @@ extern "C" {
 #define PLUGIN_PRINTF(text, arguments) __attribute__((format(printf, text, arguments)))
 
 enum {
-    PLUGIN_MAX_BYTES = 32 << 20, /* of the config, and of the evidence as JSON */
-    PLUGIN_MAX_DEPTH = 64,       /* nesting of the config, and of the evidence */
-    PLUGIN_MAX_MESSAGE = 8192    /* bytes of a failure's or a log line's message; longer ones are cut */
+    PLUGIN_MAX_BYTES = 32 << 20,    /* of the config, of the evidence and of a request as JSON */
+    PLUGIN_MAX_RESPONSE = 64 << 20, /* of what the host answers, as JSON */
+    PLUGIN_MAX_DEPTH = 64,          /* nesting of each of them */
+    PLUGIN_MAX_MESSAGE = 8192       /* bytes of a failure's or a log line's message; longer ones are cut */
 };
 
-/* A JSON value of the config: all of it, or a part. A value that is not there has text NULL. */
+/* A JSON value of the config or of a response: all of it, or a part. A value that is not there has text NULL. */
 typedef struct plugin_value {
     const char *text; /* JSON, not NUL-terminated, known to be well-formed */
     size_t size;
 } plugin_value;
 
 /* The evidence under way. */
-typedef struct plugin_evidence plugin_evidence;
+typedef struct plugin_writer plugin_evidence;
 
 /* ---- What the plugin is -------------------------------------------------------------------------------------- */
 
@@ -57,7 +59,8 @@ typedef enum plugin_type {
     PLUGIN_INT,
     PLUGIN_NUMBER,
     PLUGIN_ARRAY,
-    PLUGIN_OBJECT
+    PLUGIN_OBJECT,
+    PLUGIN_PORT /* 1 to 65535, as a number or as a string of digits */
 } plugin_type;
 
 /* One field of the config. The JSON Schema is made of these, and every config is checked against them first. */
@@ -88,7 +91,7 @@ typedef struct plugin_info {
 /* The plugin defines this one. */
 extern const plugin_info plugin;
 
-/* ---- Reading the config -------------------------------------------------------------------------------------- */
+/* ---- Reading the config, and what the host answers ----------------------------------------------------------- */
 
 /*
  * The value of a key. When the config does not have it (or has null), the `fallback` of the field of that name; when
@@ -102,11 +105,20 @@ bool plugin_bool(plugin_value object, const char *key);
 int64_t plugin_int(plugin_value object,
                    const char *key); /* 0 as well when it does not fit, or has a fraction */
 double plugin_number(plugin_value object, const char *key);
+uint16_t plugin_port(plugin_value object, const char *key);
+/* The bytes of a string in base64, with a NUL behind them; NULL when it is none. */
+const char *plugin_base64(plugin_value object, const char *key, size_t *size);
+/* An array of strings, with a NULL behind them; NULL when it is none. */
+const char *const *plugin_strings(plugin_value object, const char *key);
 
-/* A part of the config, such as a nested object; and as JSON text. Text NULL when it is not there. */
+/* A part, such as a nested object; and as JSON text. Text NULL when it is not there. */
 plugin_value plugin_json(plugin_value object, const char *key);
 /* The item of an array, counted from 0. Text NULL past the end. */
 plugin_value plugin_item(plugin_value array, size_t index);
+/* The same for an object: the value, and *name the key. */
+plugin_value plugin_member(plugin_value object, size_t index, const char **name);
+/* One JSON value that a text is; it must outlive the value. Text NULL when it is not JSON. */
+plugin_value plugin_parse(const char *text, size_t size);
 
 /* ---- Building the evidence ----------------------------------------------------------------------------------- */
 
@@ -121,6 +133,7 @@ void plugin_put_int(plugin_evidence *evidence, const char *key, int64_t value);
 void plugin_put_number(plugin_evidence *evidence, const char *key, double value);
 void plugin_put_null(plugin_evidence *evidence, const char *key);
 void plugin_put_base64(plugin_evidence *evidence, const char *key, const void *bytes, size_t size);
+void plugin_put_json(plugin_evidence *evidence, const char *key, plugin_value value); /* as it is; or null */
 
 /* Open an object or an array; what follows goes into it, until plugin_end(). What is left open is closed at the end. */
 void plugin_begin_object(plugin_evidence *evidence, const char *key);

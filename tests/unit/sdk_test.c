@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "plugins/file/sha256.h"
-#include "sdk/c/reglet_plugin.h"
+#include "plugins/shared/sha256.h"
+#include "sdk/c/reglet_host.h"
 
 /* Allocations of the SDK go through these (--wrap); the one that is counted down to fails. */
 static long fail_at = -1;
@@ -37,6 +37,17 @@ void plugin__log_sink(const char *request, size_t size) {
     snprintf(logged, sizeof logged, "%.*s", (int)size, request);
 }
 
+/* The host: what it was asked last, and what it answers; NULL: nothing. */
+static char asked[2048];
+static const char *response;
+
+char *plugin__ask(const char *function, const char *request, size_t size, size_t *response_size) {
+    static char bytes[2048];
+    snprintf(asked, sizeof asked, "%s %.*s", function, (int)size, request);
+    *response_size = response ? strlen(response) : 0;
+    return response ? strcpy(bytes, response) : NULL;
+}
+
 /* What the plugin under test does; each test sets its own. */
 static void (*body)(plugin_value config, plugin_evidence *evidence);
 
@@ -58,6 +69,7 @@ const plugin_info plugin = {
             {.name = "list", .type = PLUGIN_ARRAY},
             {.name = "map", .type = PLUGIN_OBJECT},
             {.name = "ratio", .type = PLUGIN_NUMBER, .fallback = "0.5"},
+            {.name = "port", .type = PLUGIN_PORT, .fallback = "25"},
             {0}},
     .observe = observe,
 };
@@ -284,6 +296,90 @@ static void config__one_message_for_each_wrong_field(void **state) {
            "must be an integer of 64 bits");
 }
 
+static void put_ports(plugin_value config, plugin_evidence *evidence) {
+    plugin_put_int(evidence, "port", plugin_port(config, "port"));
+}
+
+static void port__is_a_number_or_its_digits_and_nothing_else(void **state) {
+    (void)state;
+    expect(NAMED(), put_ports, "data/port", "25");
+    expect(NAMED(",\"port\":65535"), put_ports, "data/port", "65535");
+    expect(NAMED(",\"port\":\"443\""), put_ports, "data/port", "443");
+    static const char *const bad[] = {"0",       "65536",   "-1",      "1.5",          "true",    "[]",
+                                      "\"\"",    "\"0\"",   "\"080\"", "\"65536\"",    "\" 80\"", "\"80 \"",
+                                      "\"+80\"", "\"8e1\"", "\"-80\"", "\"80\\u0000\""};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        char config[128];
+        snprintf(config, sizeof config, NAMED(",\"port\":%s"), bad[i]);
+        expect(config, put_ports, "error/details/port", "must be a port, 1 to 65535");
+    }
+}
+
+static void put_members(plugin_value config, plugin_evidence *evidence) {
+    plugin_value map = plugin_json(config, "map"), value;
+    const char *name;
+    plugin_begin_array(evidence, "members");
+    for (size_t i = 0; (value = plugin_member(map, i, &name)).text; i++) {
+        plugin_put_string(evidence, NULL, name);
+        plugin_put_json(evidence, NULL, value);
+    }
+    plugin_put_json(evidence, NULL, plugin_member(plugin_json(config, "name"), 0, &name));
+    plugin_put_bool(evidence, NULL, name != NULL);
+}
+
+static void members__are_read_in_order_with_their_names(void **state) {
+    (void)state;
+    expect(NAMED(",\"map\":{\"a\\n\":[1], \"b\" : {\"c\":2},\"\":3}"), put_members, "data/members",
+           "[\"a\\n\",[1],\"b\",{\"c\":2},\"\",3,null,false]");
+    expect(NAMED(",\"map\":{}"), put_members, "data/members", "[null,false]");
+    expect(NAMED(), put_members, "data/members", "[null,false]");
+}
+
+static void put_list(plugin_value config, plugin_evidence *evidence) {
+    const char *const *strings = plugin_strings(config, "list");
+    plugin_put_bool(evidence, "good", strings != NULL);
+    plugin_begin_array(evidence, "list");
+    for (; strings && *strings; strings++)
+        plugin_put_string(evidence, NULL, *strings);
+}
+
+static void strings__are_an_array_of_strings_and_nothing_else(void **state) {
+    (void)state;
+    expect(NAMED(",\"list\":[\"a\",\"\",\"\\u00e9\"]"), put_list, "data/list", "[\"a\",\"\",\"\xC3\xA9\"]");
+    expect(NAMED(",\"list\":[]"), put_list, "data/good", "true");
+    static const char *const bad[] = {"[1]", "[\"a\",null]", "[\"a\\u0000\"]", "null"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        char config[128];
+        snprintf(config, sizeof config, NAMED(",\"list\":%s"), bad[i]);
+        expect(config, put_list, "data/good", "false");
+    }
+}
+
+static void put_decoded(plugin_value config, plugin_evidence *evidence) {
+    plugin_value list = plugin_json(config, "list"), item;
+    plugin_begin_array(evidence, "list");
+    for (size_t i = 0, size = 0; (item = plugin_item(list, i)).text; i++) {
+        const char *bytes = plugin_base64(item, NULL, &size);
+        if (bytes) {
+            assert_int_equal(bytes[size], '\0');
+            plugin_put_base64(evidence, NULL, bytes, size);
+        } else {
+            plugin_put_null(evidence, NULL);
+        }
+    }
+}
+
+static void base64__is_decoded_to_the_bytes_it_was_made_of(void **state) {
+    (void)state;
+    const char *good = "[\"\",\"/w==\",\"/+4=\",\"/+4h\",\"/+4hfg==\",\"AAAA\"]";
+    char config[256];
+    snprintf(config, sizeof config, NAMED(",\"list\":%s"), good);
+    expect(config, put_decoded, "data/list", good);
+    expect(
+        NAMED(",\"list\":[\"/\",\"/w=\",\"/===\",\"====\",\"/w==/w==\",\"/w=A\",\"/w-_\",\"/ w=\",5,null]"),
+        put_decoded, "data/list", "[null,null,null,null,null,null,null,null,null,null]");
+}
+
 /* ---- Writing ---- */
 
 static void put_all(plugin_value config, plugin_evidence *evidence) {
@@ -408,12 +504,194 @@ static void put_40_mib(plugin_value config, plugin_evidence *evidence) {
 
 static void misuse__becomes_an_error_that_says_what_it_was(void **state) {
     (void)state;
-    expect(NAMED(), nest_100, "error/message", "the plugin nested its answer deeper than 64");
+    expect(NAMED(), nest_100, "error/message", "the plugin nested its JSON deeper than 64");
     expect(NAMED(), key_in_array, "error/message", "the plugin put a value with a key into an array");
     expect(NAMED(), no_key_in_object, "error/message", "the plugin put a value without a key into an object");
     expect(NAMED(), end_too_often, "error/message", "the plugin ended more objects and arrays than it began");
-    expect(NAMED(), put_40_mib, "error/message", "the plugin's answer is larger than 32 MiB");
+    expect(NAMED(), put_40_mib, "error/message", "the plugin wrote more than 32 MiB of JSON");
     expect(NAMED(), put_all, "status", "true"); /* and the next observe is not affected */
+}
+
+/* ---- Functions of the host ---- */
+
+static void ask_dns(plugin_value config, plugin_evidence *evidence) {
+    (void)config;
+    plugin_dns_response answered = plugin_dns_lookup(&(plugin_dns){
+        .hostname = "a.example", .type = "MX", .nameserver = "127.0.0.1:53", .timeout_ms = 250});
+    assert_null(answered.error);
+    plugin_put_json(evidence, "records", answered.records);
+    plugin_put_json(evidence, "mx", answered.mx_records);
+}
+
+static void call__dns_lookup_sends_what_is_set_and_reads_lists(void **state) {
+    (void)state;
+    response = "{\"records\":[],\"mx_records\":[{\"host\":\"m.\",\"pref\":10}]}";
+    expect(NAMED(), ask_dns, "data", "{\"records\":[],\"mx\":[{\"host\":\"m.\",\"pref\":10}]}");
+    assert_string_equal(asked, "dns_lookup {\"hostname\":\"a.example\",\"type\":\"MX\","
+                               "\"nameserver\":\"127.0.0.1:53\",\"context\":{\"timeout_ms\":250}}");
+}
+
+static void ask_http(plugin_value config, plugin_evidence *evidence) {
+    (void)config;
+    const plugin_header headers[] = {{"Accept", "a"}, {"X-Id", "1"}, {"Accept", "b"}, {0}};
+    plugin_http_response answered = plugin_http_request(
+        &(plugin_http){.url = "http://a/", .headers = headers, .body = "\xFF", .body_size = 1});
+    assert_null(answered.error);
+    assert_int_equal(answered.status_code, 204);
+    assert_true(answered.body_truncated);
+    assert_string_equal(answered.proto, "HTTP/2.0");
+    plugin_put_text(evidence, "body", answered.body, answered.body_size);
+    plugin_put_json(evidence, "headers", answered.headers);
+}
+
+static void call__http_request_groups_headers_and_decodes_the_body(void **state) {
+    (void)state;
+    response = "{\"status_code\":204,\"headers\":{\"A\":[\"b\"]},\"body\":\"aGk=\",\"body_truncated\":true,"
+               "\"proto\":\"HTTP/2.0\"}";
+    expect(NAMED(), ask_http, "data", "{\"body\":\"hi\",\"headers\":{\"A\":[\"b\"]}}");
+    assert_string_equal(asked, "http_request {\"method\":\"GET\",\"url\":\"http://a/\","
+                               "\"headers\":{\"Accept\":[\"a\",\"b\"],\"X-Id\":[\"1\"]},\"body\":\"/w==\"}");
+}
+
+static void ask_connect(plugin_value config, plugin_evidence *evidence) {
+    plugin_target target = {.host = "a.example", .port = 465, .tls = true, .starttls = true};
+    plugin_connection mail = plugin_smtp_connect(&target);
+    assert_true(mail.connected && mail.tls);
+    plugin_put_string(evidence, "banner", mail.banner);
+    if (plugin_bool(config, "deep")) {
+        plugin_connection plain = plugin_tcp_connect(&target);
+        plugin_put_string(evidence, "subject", plain.certificate_subject);
+    }
+}
+
+static void call__connections_are_read_into_one_structure(void **state) {
+    (void)state;
+    response = "{\"connected\":true,\"tls\":true,\"banner\":\"220 hi\",\"tls_cert_subject\":\"CN=a\"}";
+    expect(NAMED(), ask_connect, "data", "{\"banner\":\"220 hi\",\"subject\":\"CN=a\"}");
+    assert_string_equal(asked, "tcp_connect {\"host\":\"a.example\",\"port\":465,\"tls\":true}");
+    expect(NAMED(",\"deep\":false"), ask_connect, "data", "{\"banner\":\"220 hi\"}");
+    assert_string_equal(asked,
+                        "smtp_connect {\"host\":\"a.example\",\"port\":465,\"tls\":true,\"starttls\":true}");
+}
+
+static void ask_exec(plugin_value config, plugin_evidence *evidence) {
+    (void)config;
+    plugin_command_response answered =
+        plugin_exec_command(&(plugin_command){.command = "/bin/x",
+                                              .args = (const char *const[]){"-a", "", NULL},
+                                              .dir = "/d",
+                                              .env = (const char *const[]){"A=b", NULL},
+                                              .timeout_ms = 1});
+    assert_null(answered.error);
+    assert_true(answered.is_timeout && answered.out.truncated && !answered.err.truncated);
+    plugin_put_int(evidence, "exit_code", answered.exit_code);
+    plugin_put_text(evidence, "out", answered.out.bytes, answered.out.size);
+    plugin_put_text(evidence, "err", answered.err.bytes, answered.err.size);
+}
+
+static void call__exec_command_keeps_bytes_and_how_it_ended(void **state) {
+    (void)state;
+    response = "{\"stdout\":\"a\\nb\",\"exit_code\":-1,\"is_timeout\":true,\"stdout_truncated\":true}";
+    expect(NAMED(), ask_exec, "data", "{\"exit_code\":-1,\"out\":\"a\\nb\",\"err\":\"\"}");
+    assert_string_equal(asked, "exec_command {\"command\":\"/bin/x\",\"args\":[\"-a\",\"\"],\"dir\":\"/d\","
+                               "\"env\":[\"A=b\"],\"context\":{\"timeout_ms\":1}}");
+}
+
+static void ask_files(plugin_value config, plugin_evidence *evidence) {
+    (void)config;
+    plugin_file file = plugin_fs_stat("/f", true);
+    assert_string_equal(asked, "fs_stat {\"path\":\"/f\",\"follow\":true}");
+    assert_true(file.exists && !file.owner);
+    plugin_put_string(evidence, "mode", file.mode);
+    plugin_content content = plugin_fs_read("/f", 7, 0);
+    assert_string_equal(asked, "fs_read {\"path\":\"/f\",\"offset\":7}");
+    plugin_put_text(evidence, "content", content.data, content.data_size);
+    plugin_put_int(evidence, "written", plugin_fs_write("/f", "append", "ab", 2).written);
+    assert_string_equal(asked, "fs_write {\"path\":\"/f\",\"mode\":\"append\",\"content\":\"YWI=\"}");
+    plugin_put_string(evidence, "value", plugin_env_get("N").value);
+    assert_string_equal(asked, "env_get {\"name\":\"N\"}");
+    plugin_put_bool(evidence, "allowed", plugin_ssrf_check("a:1").allowed);
+    assert_string_equal(asked, "ssrf_check {\"address\":\"a:1\"}");
+}
+
+static void call__files_and_environment_are_one_call_each(void **state) {
+    (void)state;
+    response =
+        "{\"exists\":true,\"mode\":\"0644\",\"content\":\"aGk=\",\"size\":9,\"written\":2,\"value\":\"v\","
+        "\"allowed\":true}";
+    expect(NAMED(), ask_files, "data",
+           "{\"mode\":\"0644\",\"content\":\"hi\",\"written\":2,\"value\":\"v\",\"allowed\":true}");
+}
+
+static void ask_and_fail(plugin_value config, plugin_evidence *evidence) {
+    (void)config;
+    plugin_target target = {.host = "a", .port = 1};
+    plugin_connection connection = plugin_tcp_connect(&target);
+    assert_non_null(connection.error);
+    assert_false(connection.connected);
+    plugin_put_string(evidence, "code", connection.error->code);
+    plugin_put_bool(evidence, "is_timeout", connection.error->is_timeout);
+    plugin_put_bool(evidence, "is_not_found", connection.error->is_not_found);
+    plugin_fail_call(evidence, connection.error);
+    plugin_fail(evidence, "internal", "LATER", "not the first");
+}
+
+static void call__that_failed_is_passed_on_unchanged(void **state) {
+    (void)state;
+    response = "{\"error\":{\"message\":\"no \\\"a\\\"\",\"type\":\"network\",\"code\":\"ENOTFOUND\","
+               "\"is_not_found\":true,\"details\":{\"x\":[1]}}}";
+    json_object *answered = answer(NAMED(), ask_and_fail);
+    assert_string_equal(text_at(answered, "data"),
+                        "{\"code\":\"ENOTFOUND\",\"is_timeout\":false,\"is_not_found\":true}");
+    assert_string_equal(text_at(answered, "error"),
+                        "{\"message\":\"no \\\"a\\\"\",\"type\":\"network\",\"code\":\"ENOTFOUND\","
+                        "\"is_not_found\":true,\"details\":{\"x\":[1]}}");
+    assert_string_equal(text_at(answered, "status"), "false");
+    json_object_put(answered);
+}
+
+static void call__that_came_to_nothing_sensible_is_an_error(void **state) {
+    (void)state;
+    static const char *const bad[] = {NULL, "", "null", "[]", "{", "{\"connected\":true}}"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        response = bad[i];
+        expect(NAMED(), ask_and_fail, "error/message", "the host's answer is no JSON object");
+    }
+    response = "{\"error\":\"odd\"}";
+    expect(NAMED(), ask_and_fail, "error/message", "the host did not say why");
+    expect(NAMED(), ask_and_fail, "data/code", "UNKNOWN");
+    response = "{\"error\":null,\"connected\":true,\"tls\":true}";
+    expect(NAMED(), ask_connect, "status", "true");
+}
+
+PLUGIN_HOST_FUNCTION(kv_get)
+
+static void ask_kv(plugin_value config, plugin_evidence *evidence) {
+    const plugin_error *error;
+    plugin_request *request = plugin_request_new();
+    plugin_put_string(request, "key", plugin_string(config, "name"));
+    plugin_begin_array(request, "open");
+    if (plugin_bool(config, "deep"))
+        plugin_put_int(request, NULL, 1);
+    else
+        plugin_put_int(request, "key in an array", 1);
+    plugin_put_json(evidence, "value", plugin_json(plugin_call_kv_get(request, &error), "value"));
+    plugin_put_string(evidence, "error", error ? error->message : NULL);
+}
+
+static void call__of_an_embedders_function_is_one_line(void **state) {
+    (void)state;
+    response = "{\"value\":\"v\"}";
+    expect(NAMED(), ask_kv, "data", "{\"value\":\"v\",\"error\":null}");
+    assert_string_equal(asked, "kv_get {\"key\":\"n\",\"open\":[1]}");
+}
+
+static void call__with_a_request_that_makes_no_sense_is_not_sent(void **state) {
+    (void)state;
+    asked[0] = '\0';
+    expect(NAMED(",\"deep\":false"), ask_kv, "error/message",
+           "the plugin put a value with a key into an array");
+    assert_string_equal(asked, "");
 }
 
 /* ---- The whole ---- */
@@ -422,6 +700,12 @@ static void put_everything(plugin_value config, plugin_evidence *evidence) {
     put_name(config, evidence);
     put_values(config, evidence);
     put_all(config, evidence);
+    ask_kv(config, evidence);
+    const plugin_header headers[] = {{"Accept", "a"}, {0}};
+    plugin_http_response answered = plugin_http_request(
+        &(plugin_http){.url = "http://a/", .headers = headers, .body = "b", .body_size = 1});
+    if (answered.error)
+        plugin_fail_call(evidence, answered.error);
     fail_denied(config, evidence);
 }
 
@@ -432,6 +716,7 @@ static void memory__whichever_allocation_fails_the_answer_says_so_or_there_is_no
     for (long nth = 0; failed; nth++) {
         size_t size = 0;
         body = put_everything;
+        response = "{\"value\":1,\"body\":\"aGk=\",\"error\":{\"code\":\"E\"}}";
         fail_at = nth;
         char *bytes = plugin__observe(config, strlen(config), &size);
         failed = fail_at < 0;
@@ -457,6 +742,7 @@ static void describe__and_schema_are_made_of_the_table(void **state) {
     free(bytes);
     assert_string_equal(text_at(schema, "$schema"), "https://json-schema.org/draft/2020-12/schema");
     assert_string_equal(text_at(schema, "required"), "[\"name\"]");
+    assert_string_equal(text_at(schema, "properties/port/type"), "[\"integer\",\"string\"]");
     assert_string_equal(text_at(schema, "properties/count"), "{\"type\":\"integer\",\"default\":3}");
     assert_string_equal(text_at(schema, "properties/name"),
                         "{\"type\":\"string\",\"description\":\"A name\"}");
@@ -524,12 +810,25 @@ int main(void) {
         cmocka_unit_test(config__every_prefix_of_a_good_one_is_refused_within_its_bounds),
         cmocka_unit_test(config__nested_too_deep_is_refused),
         cmocka_unit_test(config__one_message_for_each_wrong_field),
+        cmocka_unit_test(port__is_a_number_or_its_digits_and_nothing_else),
+        cmocka_unit_test(members__are_read_in_order_with_their_names),
+        cmocka_unit_test(strings__are_an_array_of_strings_and_nothing_else),
+        cmocka_unit_test(base64__is_decoded_to_the_bytes_it_was_made_of),
         cmocka_unit_test(evidence__of_every_kind_is_json_that_a_library_reads_back),
         cmocka_unit_test(base64__every_remainder_is_padded),
         cmocka_unit_test(fail__the_first_one_is_reported_and_data_is_kept),
         cmocka_unit_test(fail__a_message_that_is_too_long_is_cut),
         cmocka_unit_test(fail_file__a_denial_names_the_grant_as_it_would_be_written),
         cmocka_unit_test(misuse__becomes_an_error_that_says_what_it_was),
+        cmocka_unit_test(call__dns_lookup_sends_what_is_set_and_reads_lists),
+        cmocka_unit_test(call__http_request_groups_headers_and_decodes_the_body),
+        cmocka_unit_test(call__connections_are_read_into_one_structure),
+        cmocka_unit_test(call__exec_command_keeps_bytes_and_how_it_ended),
+        cmocka_unit_test(call__files_and_environment_are_one_call_each),
+        cmocka_unit_test(call__that_failed_is_passed_on_unchanged),
+        cmocka_unit_test(call__that_came_to_nothing_sensible_is_an_error),
+        cmocka_unit_test(call__of_an_embedders_function_is_one_line),
+        cmocka_unit_test(call__with_a_request_that_makes_no_sense_is_not_sent),
         cmocka_unit_test(memory__whichever_allocation_fails_the_answer_says_so_or_there_is_none),
         cmocka_unit_test(describe__and_schema_are_made_of_the_table),
         cmocka_unit_test(log__a_line_is_a_request_of_the_abi),

@@ -1,5 +1,6 @@
 #include "sha256.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static uint32_t rotate_right(uint32_t value, int bits) {
@@ -96,4 +97,11 @@ void sha256_final(struct sha256 *hash, unsigned char out[SHA256_SIZE]) {
     sha256_update(hash, padding, zeros_end + 8);
     for (int i = 0; i < 8; i++)
         store_be32(out + 4 * i, hash->state[i]);
+}
+
+void sha256_final_text(struct sha256 *hash, char out[SHA256_TEXT_SIZE]) {
+    unsigned char digest[SHA256_SIZE];
+    sha256_final(hash, digest);
+    for (size_t i = 0; i < sizeof digest; i++)
+        snprintf(out + 2 * i, 3, "%02x", digest[i]);
 }
