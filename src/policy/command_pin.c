@@ -1,5 +1,6 @@
 #define _GNU_SOURCE
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,12 +23,10 @@ REGLET_DEFINE_CLEANUP(struct reglet__command_pin *, reglet__command_pin_free);
 /* --- parsing --- */
 
 static reglet_status parse_command(struct reglet__command_pin *pin, const char *command, reglet_error **err) {
-    _cleanup_buf_ struct reglet__buf buf = REGLET__BUF_INIT(SIZE_MAX - 1);
-    reglet__buf_append_text(&buf, "exec:");
-    reglet__buf_append_text(&buf, command);
-    if (buf.status != REGLET_OK)
+    _cleanup_free_ char *text = NULL;
+    if (asprintf(&text, "exec:%s", command) < 0)
         return reglet__fail_memory(err);
-    reglet_status status = reglet__capability_parse(buf.data, &pin->command, err);
+    reglet_status status = reglet__capability_parse(text, &pin->command, err);
     if (status != REGLET_OK)
         return status;
     enum reglet__command form = pin->command->rule.command.form;
@@ -48,7 +47,8 @@ static reglet_status parse_arg(struct reglet__command_pin *pin, const char *arg,
 }
 
 static reglet_status describe(struct reglet__command_pin *pin, const char *const *args, size_t arg_count) {
-    _cleanup_buf_ struct reglet__buf buf = REGLET__BUF_INIT(SIZE_MAX - 1);
+    size_t longest = REGLET__MAX_PATTERN + strlen("exec: []");
+    _cleanup_buf_ struct reglet__buf buf = REGLET__BUF_INIT((arg_count + 1) * longest);
     reglet__buf_appendf(&buf, "%s [", pin->command->text);
     for (size_t i = 0; i < arg_count; i++)
         reglet__buf_appendf(&buf, "%s%s", i > 0 ? ", " : "", args[i]);

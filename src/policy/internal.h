@@ -102,6 +102,9 @@ struct reglet__decision reglet__policy_decide_alone(const struct reglet__policy 
 
 void reglet__files_clear(struct reglet__files_rule *rule);
 
+/* Whether a network rule allows every port from `low` to `high`. */
+bool reglet__ports_include(const struct reglet__network_rule *rule, unsigned low, unsigned high);
+
 /* --- commands --- */
 
 void reglet__command_clear(struct reglet__command_rule *rule);

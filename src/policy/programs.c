@@ -6,6 +6,7 @@
  * vim and gcc. A name too many costs an operator an exact grant. A program under a name of its own (a copy of a shell) is
  * not known; but the file that a link leads to is looked at as well as the link.
  */
+#define _GNU_SOURCE
 #include <limits.h>
 #include <string.h>
 
