@@ -78,6 +78,8 @@ look_for_packages() {
     need libjson-c-dev pkg-config --exists json-c
     need libssl-dev pkg-config --exists libssl libcrypto
     need libc-ares-dev pkg-config --exists libcares
+    need libcurl4-openssl-dev pkg-config --exists libcurl
+    need zlib1g-dev pkg-config --exists zlib
     need libyaml-dev pkg-config --exists yaml-0.1
     # shellcheck disable=SC2207
     can_build_guests >/dev/null 2>&1 || packages+=($(guest_packages))
@@ -123,6 +125,9 @@ look_for_problems() {
     fi
     if pkg-config --exists json-c 2>/dev/null && ! pkg-config --exists 'json-c >= 0.16'; then
         problems+=("json-c 0.16 or newer, this is $(pkg-config --modversion json-c): Debian 12 and Ubuntu 24.04 have it")
+    fi
+    if pkg-config --exists libcurl 2>/dev/null && ! pkg-config --exists 'libcurl >= 7.88'; then
+        problems+=("libcurl 7.88 or newer, this is $(pkg-config --modversion libcurl): Debian 12 and Ubuntu 24.04 have it")
     fi
     [ "$scope" = check ] || return 0
     if ! have go; then
