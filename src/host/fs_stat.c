@@ -1,6 +1,111 @@
+/* fs_stat: {path, follow?} -> {exists, type, size, mode, uid, gid, owner?, group?, mod_time, target?} */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdio.h>
+
+#include "host/files.h"
 #include "host/functions.h"
-#include "host/request.h"
+#include "util/clock.h"
+#include "util/limits.h"
+#include "wasi/files.h"
+
+/*
+ * Names come from the files in /etc alone: the name service would load modules into this process, and some of them ask
+ * servers, for as long as those take.
+ */
+static reglet_status put_owner(struct reglet__host_request *request, uid_t uid) {
+    char room[REGLET__MAX_ACCOUNT_LINE];
+    struct passwd entry, *found = NULL;
+    reglet_status status = REGLET_OK;
+    FILE *file = fopen("/etc/passwd", "re");
+    while (file && fgetpwent_r(file, &entry, room, sizeof room, &found) == 0)
+        if (found->pw_uid == uid) {
+            status = reglet__host_put_string(request, "owner", found->pw_name);
+            break;
+        }
+    if (file)
+        fclose(file);
+    return status;
+}
+
+static reglet_status put_group(struct reglet__host_request *request, gid_t gid) {
+    char room[REGLET__MAX_ACCOUNT_LINE];
+    struct group entry, *found = NULL;
+    reglet_status status = REGLET_OK;
+    FILE *file = fopen("/etc/group", "re");
+    while (file && fgetgrent_r(file, &entry, room, sizeof room, &found) == 0)
+        if (found->gr_gid == gid) {
+            status = reglet__host_put_string(request, "group", found->gr_name);
+            break;
+        }
+    if (file)
+        fclose(file);
+    return status;
+}
+
+static const char *type_name(mode_t mode) {
+    switch (mode & S_IFMT) {
+    case S_IFREG: return "file";
+    case S_IFDIR: return "directory";
+    case S_IFLNK: return "symlink";
+    case S_IFIFO: return "fifo";
+    case S_IFSOCK: return "socket";
+    case S_IFBLK: return "block_device";
+    case S_IFCHR: return "character_device";
+    default: return "unknown";
+    }
+}
+
+/* A file system can hold times that nanoseconds in 64 bits cannot. */
+static int64_t nanoseconds(const struct timespec *time) {
+    int64_t sum = 0;
+    if (__builtin_mul_overflow((int64_t)time->tv_sec, REGLET__NS_PER_S, &sum) ||
+        __builtin_add_overflow(sum, (int64_t)time->tv_nsec, &sum))
+        return time->tv_sec < 0 ? INT64_MIN : INT64_MAX;
+    return sum;
+}
+
+static reglet_status put_stat(struct reglet__host_request *request, const struct stat *st) {
+    char mode[16], time[REGLET__RFC3339_SIZE];
+    snprintf(mode, sizeof mode, "%04o", (unsigned)st->st_mode & 07777U);
+    reglet__rfc3339_format(nanoseconds(&st->st_mtim), time);
+    reglet_status status = reglet__host_put_string(request, "type", type_name(st->st_mode));
+    if (status == REGLET_OK)
+        status = reglet__host_put_int(request, "size", st->st_size);
+    if (status == REGLET_OK)
+        status = reglet__host_put_string(request, "mode", mode);
+    if (status == REGLET_OK)
+        status = reglet__host_put_int(request, "uid", st->st_uid);
+    if (status == REGLET_OK)
+        status = reglet__host_put_int(request, "gid", st->st_gid);
+    if (status == REGLET_OK)
+        status = reglet__host_put_string(request, "mod_time", time);
+    if (status == REGLET_OK)
+        status = put_owner(request, st->st_uid);
+    return status == REGLET_OK ? put_group(request, st->st_gid) : status;
+}
 
 REGLET__HOST_FUNCTION(fs_stat) {
-    return reglet__host_fail(request, "internal", "ENOSYS", "not there yet");
+    const char *path = NULL;
+    bool follow = true;
+    struct stat st;
+    char target[REGLET__MAX_PATH];
+    reglet_status status = reglet__host_get_string(request, "path", true, &path);
+    if (status == REGLET_OK)
+        status = reglet__host_get_bool(request, "follow", &follow);
+    if (status != REGLET_OK)
+        return status;
+    int error = reglet__wasi_stat(request->host->wasi, request->guest, path, follow, &st, target);
+    if (error == ENOENT || error == ENOTDIR)
+        return reglet__host_put_bool(request, "exists", false);
+    if (error)
+        return reglet__host_fail_file(request, "look at", path, error);
+    status = reglet__host_put_bool(request, "exists", true);
+    if (status == REGLET_OK)
+        status = put_stat(request, &st);
+    if (status == REGLET_OK && target[0])
+        status = reglet__host_put_string(request, "target", target);
+    return status;
 }

@@ -189,19 +189,21 @@ struct verdict {
     struct reglet__arena arena;
 };
 
-/* "fs:read:/path": a file is judged by what is there, as a plugin's call would. */
+/* "fs:read:/path": a file is judged by what is there, as a plugin's call would be. */
 static reglet_status ask_file(const struct visit *visit, const struct reglet__policy *policy,
-                              const char *request, struct reglet__decision *out, reglet_error **err) {
+                              const char *request, struct reglet__decision *out, char **grant,
+                              reglet_error **err) {
+    static const char read[] = "fs:read:/", write[] = "fs:write:/";
     const reglet_runtime *runtime = visit->plugin->runtime;
-    bool write = strncmp(request, "fs:write:", strlen("fs:write:")) == 0;
-    const char *path = strchr(request + strlen("fs:"), ':');
-    if (!path || path[1] != '/' || (!write && strncmp(request, "fs:read:", strlen("fs:read:")) != 0))
+    bool reads = strncmp(request, read, strlen(read)) == 0;
+    if (!reads && strncmp(request, write, strlen(write)) != 0)
         return reglet__fail_at(err, REGLET_ERR_INVALID_GRANT, REGLET_DOMAIN_POLICY, strlen("fs:"),
                                "\"%s\": ask for one file, as in fs:read:/etc/hosts", request);
-    const struct reglet__wasi_options options = {
-        .host = runtime->wasi_host, .host_missing = runtime->wasi_missing, .policy = policy};
-    return reglet__wasi_ask(&options, &visit->interrupt, write ? REGLET__FS_WRITE : REGLET__FS_READ, path + 1,
-                            out, err);
+    if (!runtime->wasi_host)
+        return reglet__fail(err, REGLET_ERR_UNSUPPORTED, REGLET_DOMAIN_WASI, "%s", runtime->wasi_missing);
+    const char *path = request + strlen(reads ? read : write) - 1;
+    return reglet__wasi_ask(runtime->wasi_host, policy, reads ? REGLET__FS_READ : REGLET__FS_WRITE, path, out,
+                            grant, err);
 }
 
 /* What would have allowed it: what was asked for, but for an address, which may take another rule. */
@@ -218,10 +220,9 @@ static char *suggest(const char *request, const struct reglet__policy *policy) {
                          : reglet__policy_connect_suggest(&endpoint);
 }
 
-static reglet_status fill(struct verdict *answer, const char *request, const struct reglet__policy *policy,
-                          const struct reglet__decision *decision, reglet_error **err) {
+static reglet_status fill(struct verdict *answer, const char *request,
+                          const struct reglet__decision *decision, const char *grant, reglet_error **err) {
     struct reglet__arena *arena = &answer->arena;
-    _cleanup_free_ char *grant = decision->allowed || decision->for_good ? NULL : suggest(request, policy);
     _cleanup_free_ char *allowed = NULL;
     if (decision->allowed && asprintf(&allowed, "the grant %s covers it", decision->rule) < 0)
         return reglet__fail_memory(err);
@@ -243,12 +244,18 @@ static reglet_status decide(const struct visit *visit, const char *request, stru
                             reglet_error **err) {
     const struct reglet__policy *policy = NULL;
     struct reglet__decision decision = {0};
+    _cleanup_free_ char *grant = NULL;
     reglet_status status = reglet__visit_policy(visit, &policy, err);
-    if (status == REGLET_OK)
-        status = strncmp(request, "fs:", strlen("fs:")) == 0
-                     ? ask_file(visit, policy, request, &decision, err)
-                     : reglet__policy_ask(policy, request, &decision, err);
-    return status == REGLET_OK ? fill(answer, request, policy, &decision, err) : status;
+    if (status != REGLET_OK)
+        return status;
+    if (strncmp(request, "fs:", strlen("fs:")) == 0) {
+        status = ask_file(visit, policy, request, &decision, &grant, err);
+    } else {
+        status = reglet__policy_ask(policy, request, &decision, err);
+        if (status == REGLET_OK && !decision.allowed && !decision.for_good)
+            grant = suggest(request, policy);
+    }
+    return status == REGLET_OK ? fill(answer, request, &decision, grant, err) : status;
 }
 
 reglet_status reglet_plugin_ask(reglet_plugin *plugin, const char *request, const reglet_call_options *call,

@@ -59,6 +59,10 @@ enum {
     REGLET__MAX_SMTP_LINE = 2000,         /* bytes of one line of a mail server */
     REGLET__MAX_SMTP_LINES = 100,         /* of one reply of a mail server */
     REGLET__SMTP_QUIT_MS = 1000,          /* that a mail server has for its goodbye */
+    REGLET__MAX_COMMAND_ARGS = 4096,      /* of one command */
+    REGLET__MAX_COMMAND_VARIABLES = 1024, /* in the environment of one command */
+    REGLET__MAX_COMMAND_BYTES = 1 << 20,  /* of its arguments, and of its environment */
+    REGLET__COMMAND_KILL_MS = 5000,       /* that a command's processes have to die in once they were killed */
     REGLET__MAX_HOST_FUNCTIONS = 1000, /* of one embedder */
     REGLET__MAX_URL = 8192,            /* bytes of a URL, also of a redirect's */
     REGLET__MAX_HTTP_METHOD = 32,      /* bytes of a method */
@@ -68,6 +72,7 @@ enum {
     REGLET__MAX_HTTP_RESPONSE_HEADER_BYTES = 256 << 10, /* in them */
     REGLET__MAX_HTTP_REDIRECTS = 10,   /* followed for one request */
     REGLET__HTTP_SOCKETS = 8,          /* of one transfer: it tries one of each family at a time */
+    REGLET__MAX_ACCOUNT_LINE = 16384, /* bytes of one line of /etc/passwd and /etc/group */
     REGLET__MAX_MEMORIES = 1,
     REGLET__MAX_TABLES = 100,
     REGLET__WAIT_MAX = 130,    /* descriptors of one wait: subscriptions, and two of the host's own */

@@ -216,3 +216,18 @@ WASI_FUNCTION(path_open) {
     reglet__guest_write_u32(wasi->guest, args[8].u32, number);
     return WASI_SUCCESS;
 }
+
+int reglet__wasi_open(struct reglet__wasi *wasi, const struct reglet__wasi_fd *directory, const char *path,
+                      const struct reglet__wasi_mode *mode, int *fd) {
+    struct wish wish = {.directory = directory,
+                        .oflags = mode->oflags,
+                        .rights = mode->rights,
+                        .fdflags = mode->fdflags,
+                        .look_up = REGLET__WASI_OPENING | REGLET__WASI_FOLLOW};
+    wish.access = access_of(&wish);
+    struct opened opened = {.host = -1};
+    int error = open_or_create(wasi, &wish, path, &opened);
+    if (!error)
+        *fd = opened.host;
+    return error;
+}

@@ -75,6 +75,18 @@ int reglet__wasi_look_up_place(struct reglet__wasi *wasi, const struct reglet__w
 int reglet__wasi_judge_fd(struct reglet__wasi *wasi, const struct reglet__wasi_fd *fd, unsigned access,
                           struct reglet__wasi_object *out);
 
+/* How something is opened: as path_open() has it. */
+struct reglet__wasi_mode {
+    uint32_t oflags;
+    uint64_t rights;
+    uint32_t fdflags;
+};
+
+/* Opens what a path leads to, as path_open() does, but for the caller: *fd is the host's descriptor, O_PATH for a
+ * directory. */
+int reglet__wasi_open(struct reglet__wasi *wasi, const struct reglet__wasi_fd *directory, const char *path,
+                      const struct reglet__wasi_mode *mode, int *fd);
+
 /* Opens the very object that an O_PATH descriptor holds: a descriptor, or -1 with errno. */
 int reglet__wasi_reopen(struct reglet__wasi *wasi, int fd, int flags);
 

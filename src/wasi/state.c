@@ -63,6 +63,8 @@ int reglet__wasi_stop(struct reglet__wasi *wasi, reglet_status status) {
 }
 
 int reglet__wasi_check(struct reglet__wasi *wasi) {
+    if (!wasi->guest)
+        return 0;
     reglet_status status = reglet__interrupt_check(reglet__guest_interrupt(wasi->guest));
     return status == REGLET_OK ? 0 : reglet__wasi_stop(wasi, status);
 }
@@ -90,8 +92,7 @@ int reglet__wasi_fd_get(struct reglet__wasi *wasi, uint32_t number, uint64_t rig
     return WASI_SUCCESS;
 }
 
-/* Whether the host can decide on files. When it cannot, that is said once a call. */
-static bool host_suffices(struct reglet__wasi *wasi) {
+bool reglet__wasi_host_suffices(struct reglet__wasi *wasi) {
     const struct reglet__wasi_options *options = wasi->options;
     /* In a forked child the held /proc/self/fd is still the parent's: its descriptors are not ours. */
     if (options->host && options->host->pid == getpid())
@@ -115,7 +116,7 @@ int reglet__wasi_directory_get(struct reglet__wasi *wasi, uint32_t number, uint6
         return WASI_ENOTDIR;
     if (rights & ~fd->rights)
         return WASI_ENOTCAPABLE;
-    if (!host_suffices(wasi))
+    if (!reglet__wasi_host_suffices(wasi))
         return WASI_ENOTSUP;
     *out = fd;
     return WASI_SUCCESS;

@@ -44,7 +44,7 @@ struct reglet__wasi_fd {
 
 struct reglet__wasi {
     const struct reglet__wasi_options *options;
-    struct reglet__guest *guest; /* the one that is calling */
+    struct reglet__guest *guest; /* the one that is calling; NULL when only a decision is wanted */
     struct reglet__wasi_fd *fds;
     size_t fd_count;
     struct reglet__buf lines[2]; /* the unfinished lines of stdout and stderr */
@@ -91,6 +91,9 @@ static inline bool reglet__wasi_writable(struct reglet__wasi *wasi, uint32_t add
  */
 int reglet__wasi_fd_get(struct reglet__wasi *wasi, uint32_t number, uint64_t rights,
                         struct reglet__wasi_fd **out);
+
+/* Whether the host can decide on files. When it cannot, that is said once a call. */
+bool reglet__wasi_host_suffices(struct reglet__wasi *wasi);
 
 /* The same for a directory that paths start at; also WASI_ENOTDIR, and WASI_ENOTSUP where the host cannot. */
 int reglet__wasi_directory_get(struct reglet__wasi *wasi, uint32_t number, uint64_t rights,
