@@ -1,17 +1,19 @@
 /*
- * file - observes one file: what it is, and if wanted what is in it.
+ * file - observes one file: what it is, whose it is, and if wanted what is in it.
  */
 #define _POSIX_C_SOURCE 200809L /* lstat, readlink, gmtime_r, st_mtim */
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "../shared/sha256.h"
-#include "reglet_plugin.h"
+#include "reglet_host.h"
 
 /* In base64 it stays below the 1 MiB of evidence that a host keeps by default. */
 enum { MAX_CONTENT = 512 << 10 };
@@ -30,6 +32,50 @@ static void put_target(plugin_evidence *evidence, const char *path) {
     ssize_t size = readlink(path, target, sizeof target);
     if (size >= 0)
         plugin_put_text(evidence, "symlink_target", target, (size_t)size);
+}
+
+static char type_letter(const char *type) {
+    static const struct {
+        const char *type;
+        char letter;
+    } letters[] = {{"directory", 'd'}, {"symlink", 'l'},      {"fifo", 'p'},
+                   {"socket", 's'},    {"block_device", 'b'}, {"character_device", 'c'}};
+    for (size_t i = 0; type && i < sizeof letters / sizeof *letters; i++)
+        if (strcmp(type, letters[i].type) == 0)
+            return letters[i].letter;
+    return '-';
+}
+
+/* As ls prints them: "-rw-r--r--". */
+static void put_permissions(const plugin_file *file, plugin_evidence *evidence) {
+    char text[] = "-rwxrwxrwx";
+    unsigned mode = (unsigned)strtoul(file->mode, NULL, 8);
+    text[0] = type_letter(file->type);
+    for (int i = 0; i < 9; i++)
+        if (!(mode & 0400U >> i))
+            text[1 + i] = '-';
+    for (int i = 0; i < 3; i++) /* set-user-ID, set-group-ID, sticky */
+        if (mode & 04000U >> i) {
+            char *execute = &text[3 + 3 * i];
+            *execute = *execute == 'x' ? "sst"[i] : "SST"[i];
+        }
+    plugin_put_string(evidence, "permissions", text);
+}
+
+/* WASI does not tell who owns a file and who may do what: the host does. */
+static void put_owner(const char *path, bool follow, plugin_evidence *evidence) {
+    plugin_file file = plugin_fs_stat(path, follow);
+    if (file.error) {
+        plugin_fail_call(evidence, file.error);
+        return;
+    }
+    plugin_put_string(evidence, "mode", file.mode);
+    if (file.mode)
+        put_permissions(&file, evidence);
+    plugin_put_int(evidence, "uid", file.uid);
+    plugin_put_int(evidence, "gid", file.gid);
+    plugin_put_string(evidence, "owner", file.owner);
+    plugin_put_string(evidence, "group", file.group);
 }
 
 /*
@@ -105,16 +151,18 @@ static void observe(plugin_value config, plugin_evidence *evidence) {
         return;
     }
     plugin_put_bool(evidence, "exists", true);
-    plugin_put_bool(evidence, "is_symlink", S_ISLNK(status.st_mode));
-    if (S_ISLNK(status.st_mode)) {
+    bool is_link = S_ISLNK(status.st_mode);
+    /* A link that leads nowhere, or where nothing is granted, is described itself. */
+    bool follow = is_link && stat(path, &target) == 0;
+    plugin_put_bool(evidence, "is_symlink", is_link);
+    if (is_link)
         put_target(evidence, path);
-        /* A link that leads nowhere, or where nothing is granted, is described itself. */
-        if (stat(path, &target) == 0)
-            status = target;
-    }
+    if (follow)
+        status = target;
     plugin_put_bool(evidence, "is_dir", S_ISDIR(status.st_mode));
     plugin_put_int(evidence, "size", status.st_size);
     put_mod_time(evidence, &status);
+    put_owner(path, follow, evidence);
     observe_content(config, path, status.st_mode, evidence);
 }
 
@@ -122,7 +170,8 @@ const plugin_info plugin = {
     .name = "file",
     .version = "1.0.0",
     .description =
-        "Observes a file: whether it exists, its kind, size and time, and if wanted its content and hash",
+        "Observes a file: whether it exists, its kind, size, time, owner and permissions, and if wanted its "
+        "content and hash",
     .capabilities = (const plugin_capability[]){{"fs", "read:**"}, {0}},
     .fields =
         (const plugin_field[]){{.name = "path",
