@@ -136,12 +136,6 @@ def wait_for_end(connection):
         pass
 
 
-def reset(connection):
-    """Closes with a reset in place of an end."""
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-    connection.close()
-
-
 def note_handshakes(context, server, record):
     """Notes each as soon as the client begins; start_tls() adds how it ended."""
 

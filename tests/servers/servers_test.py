@@ -384,6 +384,7 @@ class TlsTest(ServersTest):
         with self.connected("tcp_greets") as connection:
             self.assertEqual(connection.makefile("rb").read(), b"hello\n")
         with self.connected("tcp_resets") as connection, self.assertRaises(ConnectionResetError):
+            connection.sendall(b"x")
             connection.recv(10)
 
     def test_closed_refuses_and_full_never_accepts(self):

@@ -3,6 +3,7 @@
 import contextlib
 import socket
 import ssl
+import struct
 
 import listen
 
@@ -12,7 +13,7 @@ def start(listeners, certificates):
     listeners.tcp("tcp4", echo, addresses=listeners.addresses[:1])
     listeners.tcp("tcp_greets", greet)
     listeners.tcp("tcp_closes", lambda connection: None)
-    listeners.tcp("tcp_resets", listen.reset)
+    listeners.tcp("tcp_resets", read_and_reset)
     listeners.tcp("tcp_silent", listen.wait_for_end)
     listeners.tcp("tcp_endless", send_endlessly)
     listeners.bind("closed")  # taken by us, so that nobody else listens there; without listen() it refuses
@@ -53,6 +54,11 @@ def send_endlessly(connection):
     block = b"x" * 65536
     while True:
         connection.sendall(block)
+
+
+def read_and_reset(connection):
+    connection.recv(1)  # at once, it could hit the client while it connects
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 def read_and_close(connection):
