@@ -76,6 +76,8 @@ static const struct reglet__special_range special_ranges[] = {
      EXPLICIT("cloud metadata (Scaleway)")},
     {V6(128, 0xFD, 0x00, 0xA9, 0xFE, 0xA9, 0xFE, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x01),
      EXPLICIT("cloud metadata (Akamai)")},
+    {V6(128, 0xFD, 0x00, 0x01, 0x00, 0, 0, 0, 0, 0, 0, 0, 0, 0x01, 0x00, 0x02, 0x00),
+     EXPLICIT("cloud metadata (Alibaba Cloud)")},
     {V6(10, 0xFE, 0x80), EXPLICIT("link-local (RFC 4291)")},
     {V6(10, 0xFE, 0xC0), EXPLICIT("site-local (RFC 3879)")},
     {V6(8, 0xFF), EXPLICIT("multicast (RFC 4291)")},
