@@ -60,6 +60,63 @@ static void memory__each_failing_allocation_is_reported_and_nothing_leaks(void *
     assert_in_range(count, 30, 200);
 }
 
+/* Deciding allocates nothing; saying what would help, and reading a request, do. */
+static bool suggest_one(char *text) {
+    free(text);
+    return text != NULL;
+}
+
+static reglet_status suggest_and_ask(const struct reglet__policy *policy) {
+    struct reglet__endpoint endpoint = {.name = "_x.a.example", .port = 443};
+    struct reglet__address address = reglet__address_from_bytes("\x0a\x00\x00\x01", false);
+    struct reglet__decision decision = {.allowed = false};
+    if (!suggest_one(reglet__endpoint_text(&endpoint)) ||
+        !suggest_one(reglet__policy_connect_suggest(&endpoint)) ||
+        !suggest_one(reglet__policy_lookup_suggest(&endpoint)) ||
+        !suggest_one(reglet__policy_address_suggest(&endpoint, &address)) ||
+        !suggest_one(reglet__policy_env_suggest("HOME")) ||
+        !suggest_one(reglet__policy_kv_suggest(true, "a*")))
+        return REGLET_ERR_NO_MEMORY;
+    return reglet__policy_ask(policy, "network:outbound:a.example:443", &decision, NULL);
+}
+
+static void memory__suggesting_and_asking_report_a_failing_allocation(void **state) {
+    (void)state;
+    struct reglet__policy *policy = NULL;
+    assert_int_equal(reglet__policy_new(&policy), REGLET_OK);
+    long count = 0;
+    for (bool failed = true; failed; count++) {
+        memory_fail_at(count);
+        reglet_status status = suggest_and_ask(policy);
+        failed = memory_has_failed();
+        assert_int_equal(status, failed ? REGLET_ERR_NO_MEMORY : REGLET_OK);
+    }
+    assert_in_range(count, 8, 50);
+    reglet__policy_free(policy);
+}
+
+static void memory__deciding_allocates_nothing(void **state) {
+    (void)state;
+    struct reglet__policy *policy = NULL;
+    struct reglet__capability *capability = NULL;
+    assert_int_equal(reglet__policy_new(&policy), REGLET_OK);
+    assert_int_equal(reglet__capability_parse("network:outbound:https://a.example/v1", &capability, NULL),
+                     REGLET_OK);
+    assert_int_equal(reglet__policy_grant(policy, capability), REGLET_OK);
+    struct reglet__endpoint endpoint = {.port = 443};
+    struct reglet__address address = reglet__address_from_bytes("\x0a\x00\x00\x01", false);
+    memory_fail_at(0);
+    assert_null(reglet__endpoint_parse("a.example:443", 13, &endpoint));
+    endpoint.scheme = REGLET__SCHEME_HTTPS;
+    endpoint.path = "/v1/%c3%a9";
+    assert_true(reglet__policy_connect(policy, &endpoint).allowed);
+    assert_false(reglet__policy_address(policy, &endpoint, &address).allowed);
+    assert_false(reglet__policy_lookup(policy, &endpoint).allowed);
+    assert_false(reglet__policy_kv(policy, true, "a").allowed);
+    assert_false(memory_has_failed());
+    reglet__policy_free(policy);
+}
+
 /* A capability whose resolving failed half-way is no grant. */
 static void memory__a_grant_that_could_not_be_resolved_matches_nothing(void **state) {
     (void)state;
@@ -81,6 +138,8 @@ static void memory__a_grant_that_could_not_be_resolved_matches_nothing(void **st
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(memory__each_failing_allocation_is_reported_and_nothing_leaks),
+        cmocka_unit_test(memory__suggesting_and_asking_report_a_failing_allocation),
+        cmocka_unit_test(memory__deciding_allocates_nothing),
         cmocka_unit_test(memory__a_grant_that_could_not_be_resolved_matches_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
