@@ -146,8 +146,9 @@ struct reglet__decision reglet__policy_env(const struct reglet__policy *policy, 
 struct reglet__decision reglet__policy_connect(const struct reglet__policy *policy,
                                                const struct reglet__endpoint *endpoint);
 
-/* Whether this address of the endpoint may be reached: it is public, `private` opens it, or a rule that allows the
- * endpoint's port names it, or a CIDR around it that lies wholly in the special range. The reason names the range. */
+/* Whether this address of the endpoint may be reached: reglet__policy_connect() allows the endpoint, and the address is
+ * public, `private` opens it, or a rule that allows the endpoint's port names it, or a CIDR around it that lies wholly in
+ * the special range. The reason names the range. */
 struct reglet__decision reglet__policy_address(const struct reglet__policy *policy,
                                                const struct reglet__endpoint *endpoint,
                                                const struct reglet__address *address);
