@@ -24,6 +24,21 @@ static reglet_status build_one(struct reglet__policy *policy, const char *text) 
     return status;
 }
 
+static reglet_status pin_one(struct reglet__policy *policy) {
+    static const char *const args[] = {"log", "*.[ch]"};
+    reglet_error *error = NULL;
+    struct reglet__command_pin *pin = NULL;
+    reglet_status status = reglet__command_pin_parse("/usr/bin/git", args, 2, &pin, &error);
+    assert_int_equal(reglet_error_code(error), status);
+    reglet_error_free(error);
+    if (status == REGLET_OK)
+        status = reglet__command_pin_resolve(pin, "/usr/bin/git", "/usr/bin/git");
+    if (status == REGLET_OK)
+        return reglet__policy_pin_command(policy, pin);
+    reglet__command_pin_free(pin);
+    return status;
+}
+
 static reglet_status build(void) {
     static const char *const texts[] = {"fs:read:/d/*.{c,h}",
                                         "fs:write:/d",
@@ -38,6 +53,8 @@ static reglet_status build(void) {
         status = build_one(policy, texts[i]);
     if (status == REGLET_OK)
         status = reglet__policy_protect(policy, "/own");
+    if (status == REGLET_OK)
+        status = pin_one(policy);
     char *suggested = status == REGLET_OK ? reglet__policy_fs_suggest(REGLET__FS_READ, "/d/*") : NULL;
     if (status == REGLET_OK && !suggested)
         status = REGLET_ERR_NO_MEMORY;
@@ -69,11 +86,17 @@ static bool suggest_one(char *text) {
 static reglet_status suggest_and_ask(const struct reglet__policy *policy) {
     struct reglet__endpoint endpoint = {.name = "_x.a.example", .port = 443};
     struct reglet__address address = reglet__address_from_bytes("\x0a\x00\x00\x01", false);
+    struct reglet__command_request command = {.asked = "/bin/df", .place = "/usr/bin/df"};
+    char *sentence = NULL;
     struct reglet__decision decision = {.allowed = false};
+    if (reglet_capability_explain("exec:/bin/df", NULL, &sentence, NULL) != REGLET_OK)
+        return REGLET_ERR_NO_MEMORY;
+    free(sentence);
     if (!suggest_one(reglet__endpoint_text(&endpoint)) ||
         !suggest_one(reglet__policy_connect_suggest(&endpoint)) ||
         !suggest_one(reglet__policy_lookup_suggest(&endpoint)) ||
         !suggest_one(reglet__policy_address_suggest(&endpoint, &address)) ||
+        !suggest_one(reglet__policy_exec_suggest(&command)) ||
         !suggest_one(reglet__policy_env_suggest("HOME")) ||
         !suggest_one(reglet__policy_kv_suggest(true, "a*")))
         return REGLET_ERR_NO_MEMORY;
@@ -113,6 +136,9 @@ static void memory__deciding_allocates_nothing(void **state) {
     assert_false(reglet__policy_address(policy, &endpoint, &address).allowed);
     assert_false(reglet__policy_lookup(policy, &endpoint).allowed);
     assert_false(reglet__policy_kv(policy, true, "a").allowed);
+    assert_false(reglet__policy_exec_spelling(policy, "git").allowed);
+    struct reglet__command_request command = {.asked = "/bin/sh", .place = "/bin/sh", .file = "/bin/dash"};
+    assert_false(reglet__policy_exec(policy, &command).allowed);
     assert_false(memory_has_failed());
     reglet__policy_free(policy);
 }
