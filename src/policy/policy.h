@@ -179,7 +179,8 @@ struct reglet__decision reglet__policy_exec_spelling(const struct reglet__policy
 /*
  * Whether it may run. A path grant matches its file by that spelling (or another of the same place); a bare name that
  * name; a directory's grant what is in it by place and by file. Shells, interpreters and programs that run programs
- * run only by an exact grant or by `**`. Where arguments are pinned for the place or the name, they decide alone.
+ * run only by an exact grant or by `**`. Where arguments are pinned for the place, the file or the name, they decide alone.
+ * A program that the plugin may write runs only by `**`.
  */
 struct reglet__decision reglet__policy_exec(const struct reglet__policy *policy,
                                             const struct reglet__command_request *request);
@@ -201,6 +202,8 @@ reglet_status reglet__command_pin_parse(const char *command, const char *const *
 void reglet__command_pin_free(struct reglet__command_pin *pin); /* gives a reference back */
 struct reglet__command_pin *reglet__command_pin_ref(struct reglet__command_pin *pin);
 const char *reglet__command_pin_path(const struct reglet__command_pin *pin); /* to resolve; NULL for a bare name */
+/* For a bare name too, where it was found: then the pin holds for that file under every name. It always holds for every
+ * program of that name. */
 reglet_status reglet__command_pin_resolve(struct reglet__command_pin *pin, const char *place, const char *file);
 const char *reglet__command_pin_text(const struct reglet__command_pin *pin); /* "exec:/usr/bin/git [--version]" */
 /* Takes the pin over, also when it fails. */
@@ -231,7 +234,8 @@ void reglet__policy_set_strict(struct reglet__policy *policy, bool strict);
 
 /* --- what a capability means, for people --- */
 
-/* How much harm it allows. */
+/* How much harm it allows. What is broad by the operator's own patterns is REGLET_RISK_HIGH besides: whoever has them asks
+ * reglet__capability_is_broad(). */
 reglet_risk reglet__capability_risk(const struct reglet__capability *capability);
 
 /* Whether it is broad: taken in by policy, or spelled like one of the operator's own patterns. */
