@@ -36,7 +36,8 @@ static void put_response(const plugin_command_response *response, plugin_evidenc
     if (response->is_timeout)
         plugin_fail(evidence, "timeout", "ETIMEDOUT", "the command was ended because it ran out of time");
     else if (response->exit_code < 0)
-        plugin_fail(evidence, "exec", "ESIGNAL", "the command was ended by a signal");
+        plugin_fail(evidence, "exec", "ESIGNAL", "the command was ended by %s",
+                    response->signal ? response->signal : "a signal");
 }
 
 /* True when every field makes sense; what does not has been said. */

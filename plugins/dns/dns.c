@@ -73,7 +73,7 @@ static void observe(plugin_value config, plugin_evidence *evidence) {
     plugin_dns_response response = plugin_dns_lookup(&request);
     plugin_put_string(evidence, "hostname", request.hostname);
     plugin_put_string(evidence, "record_type", request.type);
-    plugin_put_string(evidence, "nameserver", request.nameserver);
+    plugin_put_string(evidence, "nameserver", request.nameserver ? request.nameserver : "the host's own");
     plugin_put_int(evidence, "query_time_ms", now_ms() - start);
     put_answer(&request, &response, evidence);
 }

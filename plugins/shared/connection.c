@@ -25,6 +25,11 @@ static void put_address(const plugin_target *target, plugin_evidence *evidence) 
     plugin_put_string(evidence, "address", text);
 }
 
+static void put_if_known(plugin_evidence *evidence, const char *key, const char *text) {
+    if (text)
+        plugin_put_string(evidence, key, text);
+}
+
 static void put_tls(const plugin_connection *connection, plugin_evidence *evidence) {
     plugin_put_string(evidence, "tls_version", connection->tls_version);
     plugin_put_string(evidence, "tls_cipher_suite", connection->tls_cipher_suite);
@@ -42,8 +47,8 @@ bool connection_put(const plugin_target *target, const plugin_connection *connec
         plugin_fail_call(evidence, error);
     if (error)
         return false;
-    plugin_put_string(evidence, "remote_addr", connection->remote_address);
-    plugin_put_string(evidence, "local_addr", connection->local_address);
+    put_if_known(evidence, "remote_addr", connection->remote_address);
+    put_if_known(evidence, "local_addr", connection->local_address);
     plugin_put_int(evidence, "response_time_ms", connection->response_time_ms);
     plugin_put_bool(evidence, "tls", connection->tls);
     if (connection->tls)

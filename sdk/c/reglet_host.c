@@ -251,6 +251,7 @@ plugin_command_response plugin_exec_command(const plugin_command *command) {
     put_timeout(request, command->timeout_ms);
     plugin_value json = response.json = plugin_call_exec_command(request, &response.error);
     response.exit_code = plugin_int(json, "exit_code");
+    response.signal = plugin_string(json, "signal");
     response.out = read_text(json, "stdout", "stdout_truncated");
     response.err = read_text(json, "stderr", "stderr_truncated");
     response.duration_ms = plugin_int(json, "duration_ms");

@@ -149,7 +149,8 @@ typedef struct plugin_text {
 typedef struct plugin_command_response {
     const plugin_error *error;
     plugin_value json;
-    int64_t exit_code; /* -1: it ran out of time, or a signal ended it */
+    int64_t exit_code;  /* -1: it ran out of time, or a signal ended it */
+    const char *signal; /* "SIGKILL"; NULL: none */
     plugin_text out;
     plugin_text err;
     int64_t duration_ms;

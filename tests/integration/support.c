@@ -25,7 +25,10 @@ struct bytes read_file(const char *path) {
 
 const char *guest_path(const char *name) {
     static _Thread_local char path[4096];
-    bool plugin = strcmp(name, "file") == 0;
+    static const char *const plugins[] = {"command", "dns", "file", "http", "smtp", "tcp"};
+    bool plugin = false;
+    for (size_t i = 0; i < sizeof plugins / sizeof *plugins; i++)
+        plugin |= strcmp(name, plugins[i]) == 0;
     snprintf(path, sizeof path, "%s/%s.wasm", plugin ? REGLET_PLUGIN_DIR : REGLET_GUEST_DIR, name);
     return path;
 }
