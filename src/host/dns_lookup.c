@@ -8,6 +8,7 @@
 #include <netdb.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "host/dns.h"
 #include "host/functions.h"
@@ -97,15 +98,31 @@ static int read_addresses(struct lookup *lookup, const struct reglet__question *
     return parsed;
 }
 
-/* The last name of the chain of aliases; the name itself when there is none. */
+/*
+ * The last name of the chain of aliases; the name itself when there is none. c-ares tells only the first alias, and none
+ * where the chain ends in nothing, so the C library reads this one.
+ */
 static int read_cname(struct lookup *lookup, const struct reglet__question *question, reglet_status *status) {
-    struct hostent *host = NULL;
-    int parsed = ares_parse_a_reply(question->answer, question->size, &host, NULL, NULL);
-    if (parsed == ARES_SUCCESS)
-        *status = add_name(lookup, host->h_name);
-    if (host)
-        ares_free_hostent(host);
-    return parsed;
+    char end[NS_MAXDNAME];
+    ns_msg message;
+    ns_rr record;
+    snprintf(end, sizeof end, "%s", lookup->host.name);
+    if (ns_initparse(question->answer, question->size, &message) != 0)
+        return ARES_EBADRESP;
+    for (int i = 0; i < ns_msg_count(message, ns_s_an); i++) {
+        if (ns_parserr(&message, ns_s_an, i, &record) != 0)
+            return ARES_EBADRESP;
+        if (ns_rr_type(record) != ns_t_cname || strcasecmp(ns_rr_name(record), end) != 0)
+            continue;
+        if (ns_name_uncompress(ns_msg_base(message), ns_msg_end(message), ns_rr_rdata(record), end,
+                               sizeof end) < 0)
+            return ARES_EBADRESP;
+    }
+    bool dangles = question->status == ARES_ENOTFOUND;
+    if (dangles && strcmp(end, lookup->host.name) == 0)
+        return ARES_ENOTFOUND;
+    *status = add_name(lookup, end);
+    return ARES_SUCCESS;
 }
 
 static int read_ns(struct lookup *lookup, const struct reglet__question *question, reglet_status *status) {
@@ -311,11 +328,12 @@ static reglet_status fail(struct lookup *lookup, int status) {
     return reglet__host_fail(lookup->request, "network", outcome.code, "look up %s: %s", name, outcome.what);
 }
 
-/* Whether the answer says something of this type. One that a name at the end of aliases does not exist still has these. */
-static bool has_answer(const struct lookup *lookup, const struct reglet__question *question) {
-    bool dangling = lookup->type == ns_t_cname && question->status == ARES_ENOTFOUND && question->answer &&
-                    (question->answer[6] | question->answer[7]) != 0; /* ANCOUNT */
-    return question->status == ARES_SUCCESS || dangling;
+/* Whether there is something to read. A name that leads nowhere, or to one without addresses, is an alias all the same. */
+static bool has_records(const struct lookup *lookup, const struct reglet__question *question) {
+    bool lone_alias = lookup->type == ns_t_cname &&
+                      (question->status == ARES_ENODATA || question->status == ARES_ENOTFOUND) &&
+                      question->answer;
+    return question->status == ARES_SUCCESS || lone_alias;
 }
 
 static reglet_status answer_from_nameserver(struct lookup *lookup) {
@@ -325,14 +343,12 @@ static reglet_status answer_from_nameserver(struct lookup *lookup) {
     struct reglet__question question = {.type = types[i].asked};
     reglet_status status =
         reglet__dns_ask(lookup->request, &lookup->servers, lookup->host.name, &question, 1);
-    if (status == REGLET_OK && has_answer(lookup, &question))
+    if (status == REGLET_OK && has_records(lookup, &question))
         question.status = types[i].read(lookup, &question, &status);
     if (status != REGLET_OK)
         return status;
     if (question.status == ARES_ENOMEM)
         return REGLET_ERR_NO_MEMORY;
-    if (question.status == ARES_ENODATA && lookup->type == ns_t_cname)
-        return add_name(lookup, lookup->host.name);
     return fail(lookup, question.status);
 }
 
