@@ -25,32 +25,20 @@ struct reglet__tls {
 
 /* --- Certificates ----------------------------------------------------------------------------------------- */
 
-static reglet_status fail_ca_file(reglet_error **err, const char *path) {
-    int saved = errno;
-    unsigned long error = ERR_peek_last_error();
-    ERR_clear_error();
-    if (ERR_GET_REASON(error) == ERR_R_MALLOC_FAILURE)
-        return reglet__fail_memory(err);
-    return reglet__fail_errno(err, REGLET_ERR_IO, REGLET_DOMAIN_RUNTIME, saved, "ca_file %s: %s", path,
-                              reglet__errno_text(saved));
-}
-
-/* Opened here first: of a file that cannot be read OpenSSL tells little. */
 static reglet_status read_ca_file(struct reglet__tls *tls, const char *path, reglet_error **err) {
-    FILE *file = fopen(path, "re");
-    if (!file)
-        return fail_ca_file(err, path);
-    fclose(file);
     tls->store = X509_STORE_new();
     if (!tls->store)
         return reglet__fail_memory(err);
     ERR_clear_error();
-    errno = 0;
     if (X509_STORE_load_file_ex(tls->store, path, tls->library, NULL) == 1)
         return REGLET_OK;
-    if (errno != 0)
-        return fail_ca_file(err, path);
+    unsigned long error = ERR_get_error();
     ERR_clear_error();
+    if (ERR_SYSTEM_ERROR(error))
+        return reglet__fail_errno(err, REGLET_ERR_IO, REGLET_DOMAIN_RUNTIME, ERR_GET_REASON(error),
+                                  "ca_file %s: %s", path, reglet__errno_text(ERR_GET_REASON(error)));
+    if (ERR_GET_REASON(error) == ERR_R_MALLOC_FAILURE)
+        return reglet__fail_memory(err);
     return reglet__fail(err, REGLET_ERR_INVALID_ARGUMENT, REGLET_DOMAIN_RUNTIME,
                         "ca_file %s: no certificates in PEM form", path);
 }

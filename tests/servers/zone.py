@@ -174,7 +174,7 @@ def address_in(name):
 
 def wire(query, response, transport):
     """The message; nothing but the bit for truncation, where it does not fit the datagram that the client takes."""
-    message = response.to_wire(max_size=65535)
+    message = response.to_wire(max_size=65535, want_shuffle=False)  # in the order of the table
     room = max(512, query.payload) if query.edns >= 0 else 512
     return without_answers(query) if transport == "udp" and len(message) > room else message
 

@@ -1,0 +1,253 @@
+/*
+ * TLS of tcp_connect and net_connect. All of it runs a second time with OPENSSL_CONF naming openssl_weak.cnf, which would
+ * allow TLS 1.0, weak keys and unverified servers: nothing may change.
+ */
+#define _GNU_SOURCE
+#include "tests/integration/servers.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static struct servers *servers;
+static reglet_runtime *runtime;
+static reglet_plugin *plugin;
+static char key_log[64];
+
+static reglet_runtime *runtime_trusting(const char *ca_file) {
+    static const reglet_grant grants[] = {{"relay", "network:outbound:1-65535"},
+                                          {"relay", "network:outbound:private"}};
+    char nameserver[32];
+    snprintf(nameserver, sizeof nameserver, "127.0.0.1:%d", servers_port(servers, "dns"));
+    reglet_runtime_options options = REGLET_RUNTIME_OPTIONS_INIT;
+    options.grants = grants;
+    options.grant_count = 2;
+    options.nameservers = nameserver;
+    options.ca_file = ca_file;
+    return new_runtime(&options);
+}
+
+/* The variables are those that other programs and libraries heed; set before anything uses OpenSSL. */
+static int start(void **state) {
+    (void)state;
+    servers = servers_start();
+    snprintf(key_log, sizeof key_log, "/tmp/reglet-keylog-%d", (int)getpid());
+    setenv("SSLKEYLOGFILE", key_log, 1);
+    setenv("SSL_CERT_FILE", servers_path(servers, "ca"), 1);
+    setenv("SSL_CERT_DIR", servers_path(servers, "directory"), 1);
+    runtime = runtime_trusting(servers_path(servers, "ca"));
+    plugin = load_guest(runtime, "relay");
+    return 0;
+}
+
+static int stop(void **state) {
+    (void)state;
+    reglet_plugin_unref(plugin);
+    reglet_runtime_free(runtime);
+    servers_stop(servers);
+    return 0;
+}
+
+static char *connect_to(const char *host, const char *server) {
+    return relay(plugin, "tcp_connect", "{'host': '%s', 'port': %d, 'tls': true, 'timeout_ms': 10000}", host,
+                 servers_port(servers, server));
+}
+
+static void expect_error(char *response, const char *type, const char *code, const char *part) {
+    expect_member(response, "/error/type", type);
+    expect_member(response, "/error/code", code);
+    expect_member_contains(response, "/error/message", part);
+    expect_member(response, "/connected", "false");
+    expect_member(response, "/tls_cert_subject", NULL);
+    free(response);
+}
+
+/* --- What is told ----------------------------------------------------------------------------------------- */
+
+static void tls__tells_version_cipher_and_certificate(void **state) {
+    (void)state;
+    char *response = connect_to("localhost", "tls");
+    expect_member(response, "/connected", "true");
+    expect_member(response, "/tls", "true");
+    expect_member(response, "/tls_version", "TLS 1.3");
+    expect_member_contains(response, "/tls_cipher_suite", "TLS_AES_");
+    expect_member(response, "/tls_server_name", "localhost");
+    expect_member(response, "/tls_cert_subject", "CN=localhost,O=Tests\\, Inc.");
+    expect_member(response, "/tls_cert_issuer", "CN=Test CA,O=Tests\\, Inc.");
+    char *end = json_member(response, "/tls_cert_not_after");
+    assert_int_equal(strlen(end), strlen("2026-01-02T03:04:05Z"));
+    assert_int_equal(end[strlen(end) - 1], 'Z');
+    expect_member(response, "/tls_cert_expiry", end);
+    free(end);
+    free(response);
+}
+
+static void tls__version_1_2_is_spelled_as_people_write_it(void **state) {
+    (void)state;
+    char *response = connect_to("localhost", "tls_1_2");
+    expect_member(response, "/tls_version", "TLS 1.2");
+    expect_member_contains(response, "/tls_cipher_suite", "TLS_ECDHE_ECDSA_WITH_");
+    free(response);
+}
+
+static void tls__certificate_is_for_addresses_too(void **state) {
+    (void)state;
+    char *response = connect_to("127.0.0.1", "tls");
+    expect_member(response, "/connected", "true");
+    expect_member(response, "/tls_server_name", "127.0.0.1");
+    free(response);
+}
+
+static void tls__wildcard_is_for_one_label(void **state) {
+    (void)state;
+    char *response = connect_to("loopback.example.test", "tls");
+    expect_member(response, "/connected", "true");
+    free(response);
+    expect_error(connect_to("127-0-0-1.ip.example.test", "tls"), "network", "ECERT", "hostname mismatch");
+}
+
+static void tls__name_is_sent_and_an_address_is_not(void **state) {
+    (void)state;
+    servers_reset(servers);
+    free(connect_to("localhost", "tls_1_3"));
+    free(connect_to("127.0.0.1", "tls_1_3"));
+    char *log = servers_log(servers);
+    expect_member(log, "/tls/0/server_name", "localhost");
+    expect_member(log, "/tls/1/server_name", NULL);
+    expect_member(log, "/tls/1/resumed", "false");
+    free(log);
+}
+
+/* --- What is refused -------------------------------------------------------------------------------------- */
+
+static void tls__certificate_that_does_not_hold_is_ecert_with_the_reason(void **state) {
+    (void)state;
+    static const char *const cases[][2] = {{"tls_expired", "certificate has expired"},
+                                           {"tls_not_yet_valid", "certificate is not yet valid"},
+                                           {"tls_self_signed", "self-signed certificate"},
+                                           {"tls_untrusted", "unable to get local issuer certificate"},
+                                           {"tls_wrong_name", "hostname mismatch"},
+                                           {"tls_common_name_only", "hostname mismatch"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char *response = connect_to("localhost", cases[i][0]);
+        expect_member_contains(response, "/error/message", "CN=localhost");
+        expect_error(response, "network", "ECERT", cases[i][1]);
+    }
+    expect_error(connect_to("127.0.0.1", "tls_wrong_name"), "network", "ECERT", "IP address mismatch");
+}
+
+static void tls__version_1_1_is_refused(void **state) {
+    (void)state;
+    expect_error(connect_to("localhost", "tls_1_1"), "network", "EPROTO", "TLS handshake with 127.0.0.1:");
+}
+
+static void tls__server_that_speaks_something_else_is_eproto(void **state) {
+    (void)state;
+    expect_error(connect_to("localhost", "tls_garbage"), "network", "EPROTO", "wrong version number");
+    expect_error(connect_to("localhost", "tls_closes"), "network", "EPROTO", "TLS handshake with 127.0.0.1:");
+    expect_error(connect_to("localhost", "tcp"), "network", "EPROTO", "TLS handshake with 127.0.0.1:");
+}
+
+static void tls__end_without_goodbye_is_told_apart_from_an_end(void **state) {
+    (void)state;
+    char *response = relay(plugin, "net_connect", "{'host': 'localhost', 'port': %d, 'tls': true}",
+                           servers_port(servers, "tls_greets"));
+    expect_member(response, "/data", "aGVsbG8K");
+    expect_member(response, "/data_end", "closed");
+    expect_member(response, "/error", NULL);
+    free(response);
+    response = relay(plugin, "net_connect", "{'host': 'localhost', 'port': %d, 'use_tls': true}",
+                     servers_port(servers, "tls_cut"));
+    expect_member(response, "/data", "aGVsbG8K");
+    expect_member(response, "/data_end", "error");
+    expect_member(response, "/error/code", "EPROTO");
+    free(response);
+}
+
+static void tls__exchanges_bytes(void **state) {
+    (void)state;
+    char *response =
+        relay(plugin, "net_connect",
+              "{'host': 'localhost', 'port': %d, 'tls': true, 'data': 'aGVsbG8K', 'max_bytes': 6}",
+              servers_port(servers, "tls"));
+    expect_member(response, "/data", "aGVsbG8K");
+    expect_member(response, "/data_end", "max_bytes");
+    free(response);
+}
+
+/* --- Certificates and ambient settings -------------------------------------------------------------------- */
+
+/* SSL_CERT_FILE names the tests' authority, and is not heeded. */
+static void tls__system_store_is_read_without_the_environment(void **state) {
+    (void)state;
+    reglet_runtime *other = runtime_trusting(NULL);
+    reglet_plugin *guest = load_guest(other, "relay");
+    char *response = relay(guest, "tcp_connect", "{'host': 'localhost', 'port': %d, 'tls': true}",
+                           servers_port(servers, "tls"));
+    expect_member(response, "/error/code", "ECERT");
+    expect_member(response, "/connected", "false");
+    free(response);
+    reglet_plugin_unref(guest);
+    reglet_runtime_free(other);
+}
+
+static void tls__self_signed_certificate_can_be_the_ca_file(void **state) {
+    (void)state;
+    reglet_runtime *other = runtime_trusting(servers_path(servers, "self_signed_ca"));
+    reglet_plugin *guest = load_guest(other, "relay");
+    char *response = relay(guest, "tcp_connect", "{'host': 'localhost', 'port': %d, 'tls': true}",
+                           servers_port(servers, "tls_self_signed"));
+    expect_member(response, "/connected", "true");
+    free(response);
+    reglet_plugin_unref(guest);
+    reglet_runtime_free(other);
+}
+
+static void tls__ca_file_that_is_none_refuses_the_runtime(void **state) {
+    (void)state;
+    static const struct {
+        const char *path, *message;
+        reglet_status status;
+    } cases[] = {
+        {"/nonexistent/ca.pem", "ca_file /nonexistent/ca.pem: No such file or directory", REGLET_ERR_IO},
+        {"/dev/null", "ca_file /dev/null: no certificates in PEM form", REGLET_ERR_INVALID_ARGUMENT},
+        {"/etc", "ca_file /etc: no certificates in PEM form", REGLET_ERR_INVALID_ARGUMENT},
+        {__FILE__, "no certificates in PEM form", REGLET_ERR_INVALID_ARGUMENT}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        reglet_runtime_options options = REGLET_RUNTIME_OPTIONS_INIT;
+        reglet_runtime *none = NULL;
+        reglet_error *error = NULL;
+        options.ca_file = cases[i].path;
+        assert_int_equal(reglet_runtime_new(&options, &none, &error), cases[i].status);
+        assert_null(none);
+        assert_non_null(strstr(reglet_error_message(error), cases[i].message));
+        reglet_error_free(error);
+    }
+}
+
+/* Last: after every handshake above. */
+static void tls__keys_are_not_logged(void **state) {
+    (void)state;
+    assert_int_not_equal(access(key_log, F_OK), 0);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(tls__tells_version_cipher_and_certificate),
+        cmocka_unit_test(tls__version_1_2_is_spelled_as_people_write_it),
+        cmocka_unit_test(tls__certificate_is_for_addresses_too),
+        cmocka_unit_test(tls__wildcard_is_for_one_label),
+        cmocka_unit_test(tls__name_is_sent_and_an_address_is_not),
+        cmocka_unit_test(tls__certificate_that_does_not_hold_is_ecert_with_the_reason),
+        cmocka_unit_test(tls__version_1_1_is_refused),
+        cmocka_unit_test(tls__server_that_speaks_something_else_is_eproto),
+        cmocka_unit_test(tls__end_without_goodbye_is_told_apart_from_an_end),
+        cmocka_unit_test(tls__exchanges_bytes),
+        cmocka_unit_test(tls__system_store_is_read_without_the_environment),
+        cmocka_unit_test(tls__self_signed_certificate_can_be_the_ca_file),
+        cmocka_unit_test(tls__ca_file_that_is_none_refuses_the_runtime),
+        cmocka_unit_test(tls__keys_are_not_logged),
+    };
+    return cmocka_run_group_tests(tests, start, stop);
+}
