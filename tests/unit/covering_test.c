@@ -39,7 +39,7 @@ static void assert_covering(int line, const struct reglet__policy *policy, const
                             const char *expected) {
     struct reglet__capability *capability = parse(declared);
     const char *rule = reglet__policy_covering(policy, capability);
-    if (!rule != !expected || (rule && strcmp(rule, expected) != 0))
+    if (!rule != !expected || (rule && expected && strcmp(rule, expected) != 0))
         fail_msg("line %d: %s: expected %s, got %s", line, declared, expected ? expected : "none",
                  rule ? rule : "none");
     reglet__capability_free(capability);
