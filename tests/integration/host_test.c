@@ -1,0 +1,408 @@
+#define _GNU_SOURCE
+#include "tests/integration/servers.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* How requests reach host functions and responses the guest, and functions of the embedding program. */
+
+/* --- Requests -------------------------------------------------------------------------------------------- */
+
+static void expect_response(const char *config, const char *part) {
+    reglet_runtime *runtime = new_runtime_granting("relay", "env:HOME");
+    reglet_plugin *plugin = load_guest(runtime, "relay");
+    expect_evidence(observe_json(plugin, config, 0), part);
+    reglet_plugin_unref(plugin);
+    reglet_runtime_free(runtime);
+}
+
+static void request__that_is_no_json_is_a_validation_error(void **state) {
+    (void)state;
+    expect_response("{\"function\":\"env_get\",\"text\":\"{'name': \"}", "the request is no JSON");
+    expect_response("{\"function\":\"env_get\",\"text\":\"[1]\"}",
+                    "the request must be an object, not an array");
+    expect_response("{\"function\":\"env_get\",\"text\":\"\"}", "the request is no JSON");
+    expect_response("{\"function\":\"env_get\",\"text\":\"{} x\"}", "the request is no JSON");
+}
+
+static void request__members_of_another_type_are_named(void **state) {
+    (void)state;
+    expect_response("{\"function\":\"env_get\",\"request\":{}}", "name is missing");
+    expect_response("{\"function\":\"env_get\",\"request\":{\"name\":null}}", "name is missing");
+    expect_response("{\"function\":\"env_get\",\"request\":{\"name\":7}}", "name must be a string");
+    expect_response("{\"function\":\"env_get\",\"request\":{\"name\":\"HOME\\u0000X\"}}", "without NUL");
+    expect_response("{\"function\":\"fs_read\",\"request\":{\"path\":\"/x\",\"offset\":-1}}",
+                    "offset must be");
+    expect_response("{\"function\":\"fs_read\",\"request\":{\"path\":\"/x\",\"max_bytes\":1e40}}",
+                    "max_bytes must be a whole number from 1 to 10485760");
+    expect_response(
+        "{\"function\":\"fs_write\",\"request\":{\"path\":\"/x\",\"content\":\"a\",\"mode\":\"append\"}}",
+        "content must be base64");
+    expect_response(
+        "{\"function\":\"fs_write\",\"request\":{\"path\":\"/x\",\"content\":\"\",\"mode\":\"a\"}}",
+        "mode must be create, truncate or append");
+    expect_response("{\"function\":\"tcp_connect\",\"request\":{\"host\":\"a\",\"port\":\"+80\"}}", "port");
+    expect_response("{\"function\":\"tcp_connect\",\"request\":{\"host\":\"a\",\"port\":65536}}", "port");
+    expect_response("{\"function\":\"exec_command\",\"request\":{\"command\":\"/bin/x\",\"args\":[1]}}",
+                    "args must be a list of strings");
+}
+
+static void request__nested_beyond_the_limit_is_refused(void **state) {
+    (void)state;
+    char config[8192] = "{\"function\":\"env_get\",\"text\":\"";
+    size_t length = strlen(config);
+    memset(config + length, '[', 4000);
+    strcpy(config + length + 4000, "\"}");
+    expect_response(config, "the request is no JSON");
+}
+
+static void request__context_bounds_it(void **state) {
+    (void)state;
+    static const char *const in_time[] = {
+        "{}",
+        "{\"deadline\":null}",
+        "{\"deadline\":\"0001-01-01T00:00:00Z\",\"Canceled\":false}",
+        "{\"deadline\":\"9999-12-31T23:59:59Z\",\"timeout_ms\":60000,\"request_id\":\"r\"}",
+        "{\"timeout_ms\":0}",
+    };
+    char config[512];
+    for (size_t i = 0; i < sizeof in_time / sizeof *in_time; i++) {
+        snprintf(config, sizeof config,
+                 "{\"function\":\"env_get\",\"request\":{\"name\":\"HOME\",\"context\":%s}}", in_time[i]);
+        expect_response(config, "\\\"found\\\":true");
+    }
+    expect_response("{\"function\":\"env_get\",\"request\":{\"name\":\"HOME\",\"context\":{\"deadline\":"
+                    "\"2020-01-01T00:00:00Z\"}}}",
+                    "\\\"code\\\":\\\"ETIMEDOUT\\\",\\\"is_timeout\\\":true");
+    expect_response(
+        "{\"function\":\"env_get\",\"request\":{\"name\":\"HOME\",\"context\":{\"Canceled\":true}}}",
+        "ECANCELED");
+    expect_response(
+        "{\"function\":\"env_get\",\"request\":{\"name\":\"HOME\",\"context\":{\"canceled\":true}}}",
+        "ECANCELED");
+    expect_response(
+        "{\"function\":\"env_get\",\"request\":{\"name\":\"HOME\",\"context\":{\"deadline\":\"soon\"}}}",
+        "context.deadline must be an RFC 3339 time");
+    expect_response("{\"function\":\"env_get\",\"request\":{\"name\":\"HOME\",\"timeout_ms\":\"5\"}}",
+                    "timeout_ms must be a whole number");
+}
+
+/* --- Where requests lie and responses go ------------------------------------------------------------------ */
+
+static void observe_guest(const char *guest, reglet_status status, const char *part) {
+    reglet_runtime_options options = REGLET_RUNTIME_OPTIONS_INIT;
+    options.memory_limit_mib = 64;
+    reglet_runtime *runtime = new_runtime(&options);
+    reglet_plugin *plugin = load_guest(runtime, guest);
+    reglet_result *result = observe_json(plugin, NULL, 300);
+    if (status == REGLET_OK)
+        expect_evidence(result, part);
+    else
+        expect_plugin_error(result, status, part);
+    reglet_plugin_unref(plugin);
+    reglet_runtime_free(runtime);
+}
+
+static void request__anywhere_in_memory_or_outside_is_answered(void **state) {
+    (void)state;
+    static const char *const guests[] = {"response_taken", "request_outside", "request_wraps", "request_huge",
+                                         "request_nothing"};
+    for (size_t i = 0; i < sizeof guests / sizeof *guests; i++)
+        observe_guest(guests[i], REGLET_OK, "\"status\":true");
+}
+
+static void response__that_does_not_fit_ends_the_call_and_says_so(void **state) {
+    (void)state;
+    observe_guest("response_zero", REGLET_ERR_BAD_OUTPUT, "does not fit: the plugin's allocate returned 0");
+    observe_guest("response_outside", REGLET_ERR_BAD_OUTPUT, "which lies outside its memory");
+    observe_guest("response_trap", REGLET_ERR_TRAP, "does not fit: the plugin trapped: unreachable");
+    observe_guest("response_grow", REGLET_ERR_MEMORY_LIMIT, "does not fit: the plugin wanted");
+    observe_guest("response_exit", REGLET_ERR_EXIT, "exited with code 7");
+    observe_guest("response_loop", REGLET_ERR_TIMEOUT, "deadline");
+    observe_guest("response_asks", REGLET_ERR_BAD_OUTPUT, "allocate called a host function");
+}
+
+/* --- Functions of the embedding program -------------------------------------------------------------------- */
+
+/* What a function of the tests does, and what became of it. */
+struct custom {
+    const char *asks[3];
+    const char *response; /* NULL: none */
+    const char *fails;    /* a message, or NULL */
+    reglet_status status;
+    int64_t waits_ms;
+    int asked, served, freed;
+    int64_t time_left_ms;
+    char request[64], plugin[64], request_id[64];
+};
+
+static reglet_status custom_ask(void *user_data, reglet_host_call *call) {
+    struct custom *custom = user_data;
+    custom->asked++;
+    reglet_status status = REGLET_OK;
+    for (size_t i = 0; i < 3 && custom->asks[i] && status == REGLET_OK; i++)
+        status = reglet_host_call_ask(call, custom->asks[i]);
+    return status;
+}
+
+static reglet_status custom_serve(void *user_data, reglet_host_call *call) {
+    struct custom *custom = user_data;
+    size_t size = 0;
+    custom->served++;
+    custom->time_left_ms = reglet_host_call_time_left_ms(call);
+    snprintf(custom->request, sizeof custom->request, "%s", reglet_host_call_request(call, &size));
+    assert_int_equal(size, strlen(custom->request));
+    snprintf(custom->plugin, sizeof custom->plugin, "%s", reglet_host_call_plugin(call));
+    const char *id = reglet_host_call_request_id(call);
+    snprintf(custom->request_id, sizeof custom->request_id, "%s", id ? id : "(none)");
+    reglet_status status = REGLET_OK;
+    if (custom->waits_ms)
+        status = reglet_host_call_wait(call, -1, 0, custom->waits_ms);
+    if (status == REGLET_OK && custom->response)
+        status = reglet_host_call_respond(call, custom->response, strlen(custom->response));
+    if (status == REGLET_OK && custom->fails)
+        status = reglet_host_call_fail(call, "execution", "EBUSY", custom->fails);
+    return status == REGLET_OK ? custom->status : status;
+}
+
+static void custom_free(void *user_data) {
+    ((struct custom *)user_data)->freed++;
+}
+
+static reglet_host_function custom_function(struct custom *custom, const char *name, const char *kind) {
+    reglet_host_function function = REGLET_HOST_FUNCTION_INIT;
+    function.name = name;
+    function.kind = kind;
+    function.ask = kind ? custom_ask : NULL;
+    function.serve = custom_serve;
+    function.user_data = custom;
+    function.free_user_data = custom_free;
+    return function;
+}
+
+/* Observes the guest that asks "echo", in a runtime that has it and a grant. */
+static reglet_status try_echo(struct custom *custom, const char *kind, const char *granted,
+                              int64_t timeout_ms, struct events *events, reglet_result **result,
+                              reglet_error **error) {
+    const reglet_host_function function = custom_function(custom, "echo", kind);
+    const reglet_grant grant = {"custom_echo", granted};
+    reglet_runtime_options options = REGLET_RUNTIME_OPTIONS_INIT;
+    options.host_functions = &function;
+    options.host_function_count = 1;
+    options.grants = &grant;
+    options.grant_count = granted != NULL;
+    options.log = events ? events_collect : NULL;
+    options.log_user_data = events;
+    reglet_runtime *runtime = new_runtime(&options);
+    reglet_plugin *plugin = load_guest(runtime, "custom_echo");
+    reglet_call_options call = REGLET_CALL_OPTIONS_INIT;
+    call.timeout_ms = timeout_ms;
+    call.request_id = "r-1";
+    reglet_status status = reglet_plugin_observe(plugin, NULL, &call, result, error);
+    reglet_plugin_unref(plugin);
+    assert_int_equal(custom->freed, 0);
+    reglet_runtime_free(runtime);
+    assert_int_equal(custom->freed, 1);
+    return status;
+}
+
+static reglet_result *observe_echo(struct custom *custom, const char *kind, const char *granted,
+                                   int64_t timeout_ms, struct events *events) {
+    reglet_result *result = NULL;
+    reglet_error *error = NULL;
+    EXPECT(try_echo(custom, kind, granted, timeout_ms, events, &result, &error), REGLET_OK, error);
+    return result;
+}
+
+static void host_function__sees_the_request_and_answers(void **state) {
+    (void)state;
+    struct custom custom = {.asks = {"read:a"}, .response = "{\"a\":1}"};
+    expect_evidence(observe_echo(&custom, "kv", "kv:read:*", 5000, NULL), "\"status\":true");
+    assert_int_equal(custom.asked, 1);
+    assert_int_equal(custom.served, 1);
+    assert_string_equal(custom.request, "{\"name\":\"HOME\"}");
+    assert_string_equal(custom.plugin, "custom_echo");
+    assert_string_equal(custom.request_id, "r-1");
+    assert_in_range(custom.time_left_ms, 1, 5000);
+}
+
+static void host_function__denied_is_never_served_and_reported(void **state) {
+    (void)state;
+    struct events events;
+    events_init(&events);
+    struct custom custom = {.asks = {"read:a"}, .response = "{}"};
+    expect_evidence(observe_echo(&custom, "kv", NULL, 0, &events), "\"status\":true");
+    assert_int_equal(custom.asked, 1);
+    assert_int_equal(custom.served, 0);
+    assert_true(events_contain(&events, "asked=kv:read:a"));
+    assert_true(events_contain(&events, "grant=kv:read:a"));
+    events_free(&events);
+}
+
+static void host_function__everything_it_asks_for_must_be_allowed(void **state) {
+    (void)state;
+    struct custom custom = {.asks = {"read:a", "write:b"}, .response = "{}"};
+    reglet_result_free(observe_echo(&custom, "kv", "kv:read:**", 0, NULL));
+    assert_int_equal(custom.served, 0);
+    custom = (struct custom){.asks = {"read:a", "write:b"}, .response = "{}"};
+    reglet_result_free(observe_echo(&custom, "kv", "kv:read-write:**", 0, NULL));
+    assert_int_equal(custom.served, 1);
+}
+
+static void host_function__that_asks_for_nothing_or_nonsense_is_refused(void **state) {
+    (void)state;
+    struct custom nothing = {.response = "{}"};
+    reglet_result_free(observe_echo(&nothing, "kv", "kv:read-write:**", 0, NULL));
+    assert_int_equal(nothing.served, 0);
+    struct custom nonsense = {.asks = {"read"}, .response = "{}"};
+    reglet_result_free(observe_echo(&nonsense, "kv", "kv:read-write:**", 0, NULL));
+    assert_int_equal(nonsense.served, 0);
+}
+
+static void host_function__without_a_kind_needs_no_grant(void **state) {
+    (void)state;
+    struct custom custom = {.response = "{}"};
+    expect_evidence(observe_echo(&custom, NULL, NULL, 0, NULL), "\"status\":true");
+    assert_int_equal(custom.served, 1);
+}
+
+static void host_function__waits_no_longer_than_the_call(void **state) {
+    (void)state;
+    struct custom custom = {.response = "{}", .waits_ms = 60000};
+    int64_t before = now_ms();
+    expect_plugin_error(observe_echo(&custom, NULL, NULL, 100, NULL), REGLET_ERR_TIMEOUT, "deadline");
+    assert_true(now_ms() - before < 10000);
+}
+
+/* The host's own trouble is a failure of the call, and no result of the plugin. */
+static void host_function__other_statuses_end_the_call(void **state) {
+    (void)state;
+    static const struct {
+        reglet_status returned, expected;
+    } cases[] = {{REGLET_ERR_IO, REGLET_ERR_IO}, {(reglet_status)1, REGLET_ERR_INTERNAL}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct custom custom = {.status = cases[i].returned};
+        reglet_result *result = NULL;
+        reglet_error *error = NULL;
+        reglet_status status = try_echo(&custom, NULL, NULL, 0, NULL, &result, &error);
+        assert_non_null(strstr(reglet_error_message(error), "the host function echo ended the call"));
+        expect_status(status, cases[i].expected, error, "echo");
+        assert_null(result);
+    }
+}
+
+static void host_function__bad_answers_become_errors(void **state) {
+    (void)state;
+    struct custom none = {0}, no_json = {.response = "{"}, fails = {.fails = "busy\nnow"};
+    expect_evidence(observe_echo(&none, NULL, NULL, 0, NULL), "\"status\":true");
+    expect_evidence(observe_echo(&no_json, NULL, NULL, 0, NULL), "\"status\":true");
+    expect_evidence(observe_echo(&fails, NULL, NULL, 0, NULL), "\"status\":true");
+}
+
+static void load__a_function_that_this_runtime_lacks_is_refused_by_name(void **state) {
+    (void)state;
+    struct custom custom = {.response = "{}"};
+    reglet_result_free(
+        observe_echo(&custom, NULL, NULL, 0, NULL)); /* the module is in the shared cache now */
+    reglet_runtime *runtime = new_runtime(NULL);
+    struct bytes wasm = read_guest("custom_echo");
+    reglet_plugin *plugin = NULL;
+    reglet_error *error = NULL;
+    reglet_status status =
+        reglet_runtime_load_plugin(runtime, "p", wasm.data, wasm.size, NULL, &plugin, &error);
+    assert_non_null(strstr(reglet_error_message(error), "imports the function \"echo\""));
+    expect_status(status, REGLET_ERR_UNKNOWN_IMPORT, error, "load");
+    free(wasm.data);
+    reglet_runtime_free(runtime);
+}
+
+static void expect_refused(reglet_host_function function, const char *part) {
+    struct custom *custom = function.user_data;
+    reglet_runtime_options options = REGLET_RUNTIME_OPTIONS_INIT;
+    options.host_functions = &function;
+    options.host_function_count = 1;
+    reglet_runtime *runtime = NULL;
+    reglet_error *error = NULL;
+    int freed = custom->freed;
+    reglet_status status = reglet_runtime_new(&options, &runtime, &error);
+    assert_non_null(error);
+    if (!strstr(reglet_error_message(error), part))
+        fail_msg("expected \"%s\" in \"%s\"", part, reglet_error_message(error));
+    expect_status(status, REGLET_ERR_INVALID_ARGUMENT, error, "runtime");
+    assert_null(runtime);
+    assert_int_equal(custom->freed, freed + 1);
+}
+
+static void runtime__a_function_that_is_not_well_made_is_refused(void **state) {
+    (void)state;
+    struct custom custom = {0};
+    expect_refused(custom_function(&custom, "", NULL), "its name must be");
+    expect_refused(custom_function(&custom, NULL, NULL), "its name must be");
+    expect_refused(custom_function(&custom, "a-b", NULL), "its name must be");
+    expect_refused(custom_function(&custom, "http_request", NULL), "has a function of that name itself");
+    expect_refused(custom_function(&custom, "log_message", NULL), "has a function of that name itself");
+    expect_refused(custom_function(&custom, "f", "fs"), "its kind must be");
+    expect_refused(custom_function(&custom, "f", "Kv"), "its kind must be");
+    reglet_host_function function = custom_function(&custom, "f", NULL);
+    function.serve = NULL;
+    expect_refused(function, "no serve callback");
+    function = custom_function(&custom, "f", "kv");
+    function.ask = NULL;
+    expect_refused(function, "no ask callback");
+    function = custom_function(&custom, "f", NULL);
+    function.ask = custom_ask;
+    expect_refused(function, "but no kind");
+}
+
+static void runtime__two_functions_of_one_name_are_refused_and_both_freed(void **state) {
+    (void)state;
+    struct custom first = {0}, second = {0};
+    const reglet_host_function functions[] = {custom_function(&first, "f", NULL),
+                                              custom_function(&second, "f", NULL)};
+    reglet_runtime_options options = REGLET_RUNTIME_OPTIONS_INIT;
+    options.host_functions = functions;
+    options.host_function_count = 2;
+    reglet_runtime *runtime = NULL;
+    EXPECT(reglet_runtime_new(&options, &runtime, NULL), REGLET_ERR_INVALID_ARGUMENT, NULL);
+    assert_int_equal(first.freed, 1);
+    assert_int_equal(second.freed, 1);
+}
+
+static void runtime__that_cannot_be_made_frees_its_functions(void **state) {
+    (void)state;
+    struct custom custom = {0};
+    const reglet_host_function function = custom_function(&custom, "f", NULL);
+    reglet_runtime_options options = REGLET_RUNTIME_OPTIONS_INIT;
+    options.host_functions = &function;
+    options.host_function_count = 1;
+    options.memory_limit_mib = -7;
+    reglet_runtime *runtime = NULL;
+    EXPECT(reglet_runtime_new(&options, &runtime, NULL), REGLET_ERR_INVALID_ARGUMENT, NULL);
+    assert_int_equal(custom.freed, 1);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(request__that_is_no_json_is_a_validation_error),
+        cmocka_unit_test(request__members_of_another_type_are_named),
+        cmocka_unit_test(request__nested_beyond_the_limit_is_refused),
+        cmocka_unit_test(request__context_bounds_it),
+        cmocka_unit_test(request__anywhere_in_memory_or_outside_is_answered),
+        cmocka_unit_test(response__that_does_not_fit_ends_the_call_and_says_so),
+        cmocka_unit_test(host_function__sees_the_request_and_answers),
+        cmocka_unit_test(host_function__denied_is_never_served_and_reported),
+        cmocka_unit_test(host_function__everything_it_asks_for_must_be_allowed),
+        cmocka_unit_test(host_function__that_asks_for_nothing_or_nonsense_is_refused),
+        cmocka_unit_test(host_function__without_a_kind_needs_no_grant),
+        cmocka_unit_test(host_function__waits_no_longer_than_the_call),
+        cmocka_unit_test(host_function__other_statuses_end_the_call),
+        cmocka_unit_test(host_function__bad_answers_become_errors),
+        cmocka_unit_test(load__a_function_that_this_runtime_lacks_is_refused_by_name),
+        cmocka_unit_test(runtime__a_function_that_is_not_well_made_is_refused),
+        cmocka_unit_test(runtime__two_functions_of_one_name_are_refused_and_both_freed),
+        cmocka_unit_test(runtime__that_cannot_be_made_frees_its_functions),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
