@@ -6,8 +6,8 @@
 #   reglet_wat_guest(<name> <file>.wat)
 #   reglet_wat_family(<name> <file>.wat.in [<VARIABLE> <value>]…)
 #       One member of a family: the file with every @VARIABLE@ replaced by its value.
-#   reglet_extract_code(<document> <language> <output>)
-#       The first code block of that language in a document, as a file.
+#   reglet_extract_code(<document> <language> <output> [<heading>])
+#       The first code block of that language in a document, or after that heading, as a file.
 #
 # Each builds <build folder>/guests/<name>.wasm as part of the target `guests`; plugins of ours go into plugins/ and the
 # target `plugins`. `all` builds both.
@@ -144,6 +144,10 @@ function(reglet_extract_code document language output)
   cmake_path(ABSOLUTE_PATH document)
   set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${document})
   file(READ ${document} text)
+  if(ARGC GREATER 3)
+    string(FIND "${text}" "\n${ARGV3}\n" heading)
+    string(SUBSTRING "${text}" ${heading} -1 text)
+  endif()
   string(FIND "${text}" "\n```${language}\n" start)
   if(start EQUAL -1)
     message(FATAL_ERROR "${document} has no code block of language ${language}")

@@ -25,7 +25,7 @@ extern "C" {
 
 /* ---- Failed calls -------------------------------------------------------------------------------------------- */
 
-/* Why the host did not do it. docs/writing-plugins.md lists types and codes. No string is NULL. */
+/* Why the host did not do it. docs/host-functions.md lists types and codes. No string is NULL. */
 typedef struct plugin_error {
     const char *type; /* "network", "timeout", "capability", "ssrf_protection", "validation", … */
     const char *code; /* "ECONNREFUSED", "ETIMEDOUT", "ENOTFOUND", "ECERT", … */

@@ -500,6 +500,18 @@ static void file__owner_and_permissions_are_told(void **state) {
     assert_true(unlink(path) == 0 && unlink(link_path) == 0 && rmdir(directory) == 0);
 }
 
+/* --- The example of the docs ------------------------------------------------------------------------------ */
+
+static void docs__example_with_a_function_of_the_host_observes(void **state) {
+    (void)state;
+    char *json = observe("service_health", network, "{'url':'http://127.0.0.1:%d/echo'}", PORT("http"));
+    expect_data(json, "healthy", "true");
+    expect_data(json, "version", "HTTP/1.1");
+    free(json);
+    json = observe("service_health", nothing, "{'url':'https://api.example.com/health'}");
+    expect_failure(json, "capability", "EPERM", "network:outbound:api.example.com:443");
+}
+
 /* --- Go --------------------------------------------------------------------------------------------------- */
 
 #ifdef REGLET_HAVE_GO
@@ -595,6 +607,7 @@ int main(void) {
         cmocka_unit_test(command__denial_names_the_grant),
         cmocka_unit_test(command__each_field_says_what_is_wrong_with_it),
         cmocka_unit_test(file__owner_and_permissions_are_told),
+        cmocka_unit_test(docs__example_with_a_function_of_the_host_observes),
 #ifdef REGLET_HAVE_GO
         cmocka_unit_test(go_calls__every_function_answers_as_the_fields_sdk_expects),
         cmocka_unit_test(go_calls__every_function_is_denied_without_a_grant),
