@@ -37,6 +37,11 @@ bool reglet__http_is_redirect(long status) {
 
 /* --- What comes in ---------------------------------------------------------------------------------------- */
 
+/* libcurl 7.88 takes the end of the line for the value of a header that has none. */
+static const char *value_of(const struct curl_header *header) {
+    return header->value[strspn(header->value, "\r\n")] ? header->value : "";
+}
+
 /* A header of the final response, the first of that name; NULL if there is none. */
 static const char *header(CURL *easy, const char *name, size_t *amount) {
     struct curl_header *found = NULL;
@@ -44,7 +49,7 @@ static const char *header(CURL *easy, const char *name, size_t *amount) {
         return NULL;
     if (amount)
         *amount = found->amount;
-    return found->value;
+    return value_of(found);
 }
 
 static bool has_location(CURL *easy) {
@@ -339,7 +344,7 @@ static reglet_status take_response(struct transfer *transfer) {
     for (struct curl_header *item = NULL;
          (item = curl_easy_nextheader(transfer->easy, CURLH_HEADER, -1, item));) {
         if (!is_outdated(transfer, item->name) &&
-            !reglet__http_headers_put(arena, out->headers, item->name, item->value))
+            !reglet__http_headers_put(arena, out->headers, item->name, value_of(item)))
             return REGLET_ERR_NO_MEMORY;
     }
     return REGLET_OK;
