@@ -9,6 +9,7 @@ import json
 import os
 import pty
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -19,7 +20,8 @@ import unittest
 REGLET = os.environ["REGLET"]
 GUESTS = os.environ["REGLET_GUESTS"]
 SOURCE = os.environ["REGLET_SOURCE"]
-FILE_PLUGIN = os.path.join(os.environ["REGLET_PLUGINS"], "file.wasm")
+PLUGINS = os.environ["REGLET_PLUGINS"]
+FILE_PLUGIN = os.path.join(PLUGINS, "file.wasm")
 COMMANDS = ["describe", "schema", "observe", "run", "version", "help"]
 
 
@@ -448,6 +450,61 @@ class Observe(CliTest):
             result = self.reglet("observe", FILE_PLUGIN, "--name", name)
             self.assert_code(2, result)
             self.assert_one_line(result.err)
+
+
+class Plugins(CliTest):
+    """Each plugin that comes along, on servers of this machine."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.servers = subprocess.Popen(["/usr/bin/python3", "-B", os.path.join(SOURCE, "tests/servers/servers.py")],
+                                       stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        cls.ports = json.loads(cls.servers.stdout.readline())["ports"]
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.servers.communicate()
+
+    def observe(self, plugin, *arguments):
+        result = self.reglet("observe", os.path.join(PLUGINS, plugin + ".wasm"), *arguments)
+        self.assert_code(0, result)
+        self.assertEqual(result.err, "")
+        return result.json()["evidence"]["data"]
+
+    def target(self, server):
+        port = self.ports[server]
+        return [f"port={port}", "--grant", f"network:outbound:127.0.0.1:{port}"]
+
+    def test_command(self):
+        data = self.observe("command", "command=/bin/echo", 'args:=["a b"]', "--grant", "exec:/bin/echo")
+        self.assertEqual((data["exit_code"], data["stdout"]), (0, "a b\n"))
+
+    def test_dns(self):
+        port = self.ports["dns"]
+        data = self.observe("dns", "hostname=example.test", "record_type=MX", f"nameserver=127.0.0.1:{port}",
+                            "--grant", f"network:outbound:127.0.0.1:{port}")
+        self.assertEqual([record["pref"] for record in data["mx_records"]], [10, 10, 20, 30])
+
+    def test_tcp(self):
+        self.assertIs(self.observe("tcp", "host=127.0.0.1", *self.target("tcp"))["connected"], True)
+        self.assertIs(self.observe("tcp", "host=127.0.0.1", *self.target("closed"))["connected"], False)
+
+    def test_smtp(self):
+        self.assertRegex(self.observe("smtp", "host=127.0.0.1", *self.target("smtp"))["banner"], "^220 ")
+
+    def test_http_as_the_readme_shows_it(self):
+        with open(os.path.join(SOURCE, "README.md"), encoding="utf-8") as file:
+            readme = file.read()
+        granted, denied = re.findall(r"(?m)^\$ (reglet observe http\.wasm .*(?:\\\n.*)?)$", readme)
+        local = f"127.0.0.1:{self.ports['http']}"
+        granted = granted.replace("https://example.org/", f"http://{local}/hello").replace("example.org:443", local)
+        self.assertEqual(granted.count(local), 2, granted)
+        words = shlex.split(granted.replace("\\\n", ""))
+        data = self.observe("http", *words[3:])
+        self.assertEqual((data["status_code"], data["expectation_failed"]), (200, False))
+        result = self.reglet("observe", os.path.join(PLUGINS, "http.wasm"), *shlex.split(denied)[3:])
+        self.assert_code(1, result)
+        self.assertIn(f"$ {denied}\n{result.err}", readme)
 
 
 class Terminal(CliTest):

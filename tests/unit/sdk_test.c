@@ -584,6 +584,7 @@ static void ask_exec(plugin_value config, plugin_evidence *evidence) {
                                               .timeout_ms = 1});
     assert_null(answered.error);
     assert_true(answered.is_timeout && answered.out.truncated && !answered.err.truncated);
+    assert_string_equal(answered.signal, "SIGKILL");
     plugin_put_int(evidence, "exit_code", answered.exit_code);
     plugin_put_text(evidence, "out", answered.out.bytes, answered.out.size);
     plugin_put_text(evidence, "err", answered.err.bytes, answered.err.size);
@@ -591,7 +592,8 @@ static void ask_exec(plugin_value config, plugin_evidence *evidence) {
 
 static void call__exec_command_keeps_bytes_and_how_it_ended(void **state) {
     (void)state;
-    response = "{\"stdout\":\"a\\nb\",\"exit_code\":-1,\"is_timeout\":true,\"stdout_truncated\":true}";
+    response =
+        "{\"stdout\":\"a\\nb\",\"exit_code\":-1,\"signal\":\"SIGKILL\",\"is_timeout\":true,\"stdout_truncated\":true}";
     expect(NAMED(), ask_exec, "data", "{\"exit_code\":-1,\"out\":\"a\\nb\",\"err\":\"\"}");
     assert_string_equal(asked, "exec_command {\"command\":\"/bin/x\",\"args\":[\"-a\",\"\"],\"dir\":\"/d\","
                                "\"env\":[\"A=b\"],\"context\":{\"timeout_ms\":1}}");
