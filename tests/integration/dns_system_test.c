@@ -39,6 +39,7 @@ static const char hosts[] = "127.0.0.1 localhost\n"
                             "10.1.2.4 DB.internal\n"
                             "192.0.2.7 single.example.test\n"
                             "10.9.9.9 tunnel.localhost\n"
+                            "127.0.0.1 web.internal\n"
                             "not-an-address broken.internal\n"
                             "999.1.1.1 broken.internal\n";
 
@@ -90,6 +91,11 @@ static bool enter_namespaces(void) {
     return mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 && raise_loopback() &&
            put_over("/etc/resolv.conf", resolv_conf) && put_over("/etc/hosts", hosts) &&
            (access("/etc/nsswitch.conf", F_OK) != 0 || put_over("/etc/nsswitch.conf", nsswitch));
+}
+
+/* Another resolv.conf, for one test. */
+static void set_resolv_conf(const char *text) {
+    assert_true(write_file("/etc/resolv.conf", text));
 }
 
 /* --- One plugin under some grants ------------------------------------------------------------------------ */
@@ -150,6 +156,24 @@ static void resolv_conf__search_domains_and_options_do_not_count(void **state) {
     assert_int_equal(servers_queries(servers, "silent.example.test"), 2);
 }
 
+static void resolv_conf__the_first_three_nameservers_count(void **state) {
+    (void)state;
+    set_resolv_conf(
+        "nameserver 127.0.0.2\nnameserver 127.0.0.3\nnameserver 127.0.0.1\n"); /* nobody is at two */
+    expect_records("www.example.org", "A", "[\"93.184.216.34\"]");
+    set_resolv_conf(
+        "nameserver 127.0.0.2\nnameserver 127.0.0.3\nnameserver 127.0.0.4\nnameserver 127.0.0.1\n");
+    expect_code("www.example.org", "A", "ECONNREFUSED");
+    set_resolv_conf(resolv_conf);
+}
+
+static void resolv_conf__without_one_this_machine_is_asked(void **state) {
+    (void)state;
+    set_resolv_conf("search example.test\n");
+    expect_records("www.example.org", "A", "[\"93.184.216.34\"]");
+    set_resolv_conf(resolv_conf);
+}
+
 static void hosts__addresses_come_from_there_and_no_query_leaves(void **state) {
     (void)state;
     expect_records("db.internal", "A", "[\"10.1.2.3\",\"10.1.2.4\"]");
@@ -185,6 +209,26 @@ static void hosts__have_the_word_on_localhost(void **state) {
     expect_records("tunnel.localhost", "A", "[\"10.9.9.9\"]");
     expect_records("other.localhost", "A", "[\"127.0.0.1\"]");
     expect_no_query();
+}
+
+static void hosts__names_in_them_can_be_connected_to(void **state) {
+    (void)state;
+    char grant[64];
+    snprintf(grant, sizeof grant, "network:outbound:web.internal:%d", servers_port(servers, "http"));
+    const reglet_grant grants[] = {{"relay", grant}, {"relay", "network:outbound:private"}};
+    reglet_runtime_options options = REGLET_RUNTIME_OPTIONS_INIT;
+    options.grants = grants;
+    options.grant_count = 2;
+    reglet_runtime *runtime = new_runtime(&options);
+    reglet_plugin *plugin = load_guest(runtime, "relay");
+    servers_reset(servers);
+    char *response =
+        relay(plugin, "tcp_connect", "{'host':'web.internal','port':'%d'}", servers_port(servers, "http"));
+    expect_member(response, "/connected", "true");
+    expect_no_query();
+    free(response);
+    reglet_plugin_unref(plugin);
+    reglet_runtime_free(runtime);
 }
 
 static void nameserver__without_a_port_is_asked_at_53(void **state) {
@@ -230,11 +274,14 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(resolv_conf__its_nameserver_is_asked),
         cmocka_unit_test(resolv_conf__search_domains_and_options_do_not_count),
+        cmocka_unit_test(resolv_conf__the_first_three_nameservers_count),
+        cmocka_unit_test(resolv_conf__without_one_this_machine_is_asked),
         cmocka_unit_test(hosts__addresses_come_from_there_and_no_query_leaves),
         cmocka_unit_test(hosts__a_name_without_that_family_has_no_records),
         cmocka_unit_test(hosts__say_nothing_about_other_types),
         cmocka_unit_test(hosts__lines_that_make_no_sense_are_skipped),
         cmocka_unit_test(hosts__have_the_word_on_localhost),
+        cmocka_unit_test(hosts__names_in_them_can_be_connected_to),
         cmocka_unit_test(nameserver__without_a_port_is_asked_at_53),
         cmocka_unit_test(nameserver__of_its_own_does_not_open_the_hosts_file),
     };
