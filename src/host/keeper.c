@@ -65,22 +65,19 @@ QUIET static void reset_signals(void) {
         syscall(SYS_rt_sigaction, number, by_default, NULL, (long)KERNEL_SIGNALS_SIZE);
 }
 
-/* First all above the slots, then each into its slot, so that none overwrites another. */
+/* First all above the slots, then each into its slot, so that none overwrites another. A slot that stays empty is taken all
+ * the same, or else the next descriptor to be opened would lie there. */
 QUIET static bool arrange_descriptors(const struct reglet__keeper_plan *plan) {
     int moved[REGLET__KEEPER_FDS];
     for (int i = 0; i < REGLET__KEEPER_FDS; i++) {
-        moved[i] = -1;
-        if (plan->fds[i] < 0)
-            continue;
-        moved[i] = (int)syscall(SYS_fcntl, plan->fds[i], F_DUPFD_CLOEXEC, (long)ABOVE_ALL_SLOTS);
+        int fd = plan->fds[i] >= 0 ? plan->fds[i] : plan->fds[REGLET__KEEPER_STDIN];
+        moved[i] = (int)syscall(SYS_fcntl, fd, F_DUPFD_CLOEXEC, (long)ABOVE_ALL_SLOTS);
         if (moved[i] < 0)
             return false;
     }
     for (int i = 0; i < REGLET__KEEPER_FDS; i++) {
-        long flags = i > REGLET__KEEPER_SCRIPT ? O_CLOEXEC : 0;
-        if (moved[i] < 0)
-            syscall(SYS_close, i);
-        else if (syscall(SYS_dup3, moved[i], i, flags) < 0)
+        bool is_inherited = i <= REGLET__KEEPER_SCRIPT && plan->fds[i] >= 0;
+        if (syscall(SYS_dup3, moved[i], i, is_inherited ? 0L : (long)O_CLOEXEC) < 0)
             return false;
     }
     return syscall(SYS_close_range, (long)REGLET__KEEPER_FDS, (long)~0U, 0L) == 0;
