@@ -1,9 +1,10 @@
 /*
  * What all TLS of the library has in common: certificates, and contexts that owe nothing to ambient settings.
  *
- * OpenSSL applies the process's openssl.cnf (OPENSSL_CONF) to every SSL_CTX, also in a library context of its own, so an
- * own context is not enough: reglet__tls_harden() puts every setting that such a file can change where it belongs. A store
- * made in one library context serves an SSL_CTX of another, so ours and those of the HTTP client share one.
+ * OpenSSL applies the process's openssl.cnf (OPENSSL_CONF) to every SSL_CTX, also in a library context of its own. So
+ * reglet__tls_harden() puts every setting where it belongs that such a file can change for all contexts; certificates are
+ * not among them. A store made in one library context serves an SSL_CTX of another: ours and those of the HTTP client
+ * share one.
  */
 #include <errno.h>
 #include <openssl/err.h>
@@ -108,13 +109,6 @@ X509_STORE *reglet__tls_store(struct reglet__tls *tls) {
 
 /* --- Contexts --------------------------------------------------------------------------------------------- */
 
-/* A configuration file can name a certificate of ours to show to servers that ask: none is ever shown. */
-static int show_no_certificate(SSL *ssl, void *unused) {
-    (void)unused;
-    SSL_certs_clear(ssl);
-    return 1;
-}
-
 /* What a configuration file can set and what has no function to take it back. */
 static bool set_algorithms(SSL_CTX *context) {
     return SSL_CTX_set_cipher_list(context, OSSL_default_cipher_list()) == 1 &&
@@ -135,7 +129,6 @@ static bool harden(SSL_CTX *context, X509_STORE *store) {
     SSL_CTX_set_keylog_callback(context, NULL);
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
-    SSL_CTX_set_cert_cb(context, show_no_certificate, NULL);
     SSL_CTX_set1_cert_store(context, store);
     return SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) == 1 &&
            SSL_CTX_set_max_proto_version(context, 0) == 1 && set_algorithms(context);

@@ -1,6 +1,6 @@
 /*
- * TLS of tcp_connect and net_connect. All of it runs a second time with OPENSSL_CONF naming openssl_weak.cnf, which would
- * allow TLS 1.0, weak keys and unverified servers: nothing may change.
+ * TLS of tcp_connect and net_connect. With the argument "weak" all of it runs under an OPENSSL_CONF that would allow old
+ * versions, weak keys, another authority and servers that nobody verified: nothing may change.
  */
 #define _GNU_SOURCE
 #include "tests/integration/servers.h"
@@ -14,6 +14,7 @@ static struct servers *servers;
 static reglet_runtime *runtime;
 static reglet_plugin *plugin;
 static char key_log[64];
+static bool weak;
 
 static reglet_runtime *runtime_trusting(const char *ca_file) {
     static const reglet_grant grants[] = {{"relay", "network:outbound:1-65535"},
@@ -28,6 +29,25 @@ static reglet_runtime *runtime_trusting(const char *ca_file) {
     return new_runtime(&options);
 }
 
+/* Settings of a process: the test's own authority is the one that they trust, and a certificate is there to be shown. */
+static void weaken(void) {
+    char path[256];
+    snprintf(path, sizeof path, "%s/openssl.cnf", servers_path(servers, "directory"));
+    FILE *file = fopen(path, "we");
+    assert_non_null(file);
+    fprintf(
+        file,
+        "openssl_conf = settings\n[settings]\nssl_conf = contexts\n[contexts]\nsystem_default = weak\n[weak]\n"
+        "MinProtocol = TLSv1\nMaxProtocol = TLSv1.2\nCipherString = ALL:@SECLEVEL=0\nVerifyMode = None\n"
+        "SignatureAlgorithms = RSA+SHA1:ECDSA+SHA1:ECDSA+SHA256\nGroups = P-521\n"
+        "Options = UnsafeLegacyRenegotiation,Compression\nVerifyCAFile = %s\nChainCAFile = %s\n"
+        "Certificate = %s/good.pem\nPrivateKey = %s/good.pem\n",
+        servers_path(servers, "ca"), servers_path(servers, "ca"), servers_path(servers, "directory"),
+        servers_path(servers, "directory"));
+    assert_int_equal(fclose(file), 0);
+    setenv("OPENSSL_CONF", path, 1);
+}
+
 /* The variables are those that other programs and libraries heed; set before anything uses OpenSSL. */
 static int start(void **state) {
     (void)state;
@@ -36,6 +56,8 @@ static int start(void **state) {
     setenv("SSLKEYLOGFILE", key_log, 1);
     setenv("SSL_CERT_FILE", servers_path(servers, "ca"), 1);
     setenv("SSL_CERT_DIR", servers_path(servers, "directory"), 1);
+    if (weak)
+        weaken();
     runtime = runtime_trusting(servers_path(servers, "ca"));
     plugin = load_guest(runtime, "relay");
     return 0;
@@ -232,7 +254,8 @@ static void tls__keys_are_not_logged(void **state) {
     assert_int_not_equal(access(key_log, F_OK), 0);
 }
 
-int main(void) {
+int main(int argc, char **argv) {
+    weak = argc > 1 && strcmp(argv[1], "weak") == 0;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tls__tells_version_cipher_and_certificate),
         cmocka_unit_test(tls__version_1_2_is_spelled_as_people_write_it),
