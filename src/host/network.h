@@ -28,7 +28,8 @@ struct reglet__target {
  * The guard of everything that connects: decides on host and port, resolves a name (as the system's resolver, or
  * options.nameservers, has it), judges every address, and leaves out those that are refused. Answers by itself when it is
  * denied (also when no address is left), when the name does not exist (type network, code ENOTFOUND, is_not_found), or
- * cannot be resolved. What is left out is reported as a denial. `endpoint->path` must outlive the target. `ssrf_prefix` as in reglet__host_deny_address().
+ * cannot be resolved. What is left out is reported as a denial. `endpoint->path` must outlive the target. `ssrf_prefix` as in
+ * reglet__host_deny_address().
  */
 reglet_status reglet__host_target(struct reglet__host_request *request,
                                   const struct reglet__endpoint *endpoint, const char *ssrf_prefix,
@@ -56,22 +57,13 @@ socklen_t reglet__address_sockaddr(const struct reglet__address *address, uint16
 
 /* --- Names (resolve.c) ------------------------------------------------------------------------------------ */
 
-/* What looking up a name came to, besides a status that ends the request. */
-enum reglet__lookup {
-    REGLET__LOOKUP_FOUND,     /* addresses; perhaps none, when the name exists without that kind of address */
-    REGLET__LOOKUP_NOT_FOUND, /* NXDOMAIN, and it is not in the hosts file */
-    REGLET__LOOKUP_TIMEOUT,   /* no nameserver answered in its own time */
-    REGLET__LOOKUP_FAILED     /* SERVFAIL, REFUSED, nonsense, no nameserver */
-};
-
 /*
- * The addresses of a name: from the hosts file, or else by DNS (A and AAAA), IPv4 first. At most REGLET__MAX_ADDRESSES;
- * more are left out. Asks for no decision: the caller holds one. `what` receives a static sentence when it FAILED. OK with
- * *outcome, or what a wait returned.
+ * The addresses of a name: from the hosts file, or else by DNS (A and AAAA), IPv4 first. At least one, and at most
+ * REGLET__MAX_ADDRESSES; more are left out. Asks for no decision: the caller holds one. Answers when the name does not exist
+ * or has no address (ENOTFOUND), and when that cannot be found out.
  */
 reglet_status reglet__resolve_addresses(struct reglet__host_request *request, const char *name,
-                                        struct reglet__address out[REGLET__MAX_ADDRESSES], size_t *count,
-                                        enum reglet__lookup *outcome, const char **what);
+                                        struct reglet__address out[REGLET__MAX_ADDRESSES], size_t *count);
 
 /* --- Connections (connection.c, connection_tls.c, tls.c) --------------------------------------------------- */
 
