@@ -24,7 +24,7 @@
  * - Stack. A thread that makes a call needs 768 KiB of stack that is free: 512 KiB for the guest and 256 KiB
  *   for the host. A call on a thread with less is refused with REGLET_ERR_THREAD_STACK.
  * - fork. Forking a process that uses the library and calling exec in the child is safe: every descriptor is
- *   close-on-exec. In a child that does not exec, no function of this library may be called.
+ *   close-on-exec, but for a pair of sockets that libcurl 7.88 makes for the time of an HTTP request. In a child that does not exec, no function of this library may be called.
  * - Descriptors. Two for the process (its procfs, to find the real path of what a plugin opened, and its
  *   root), one for each load while it compiles, one for each loaded module (what its memory starts from),
  *   one for each plugin's call in flight and each file that a plugin has open, one for each cancel token
@@ -32,6 +32,10 @@
  * - Memory. 4 GiB of address space, not memory, is reserved for each call in flight. Out of memory is an
  *   error code here; the engine's compiler aborts the process instead, and json-c, which reads what plugins
  *   answer, may still fail hard when the heap runs out while it works.
+ * - OpenSSL and libcurl. The first http_request of a plugin initialises libcurl (curl_global_init()), for good, and
+ *   with it OpenSSL's default context: it reads the configuration that OPENSSL_CONF names, and opens, for
+ *   nothing of ours, the file that SSLKEYLOGFILE names. A program that uses libcurl itself and threads calls
+ *   curl_global_init() before, as it must anyway.
  * - Unloading. The shared library stays mapped once loaded: dlclose() does not unload it.
  * - It never prints, exits, aborts on your input, changes the environment, the locale or the working
  *   directory. The engine aborts the process on a bug of its own.
