@@ -224,21 +224,35 @@ struct reglet__dns_outcome reglet__dns_outcome(int status) {
         int status;
         struct reglet__dns_outcome outcome;
     } table[] = {
-        {ARES_SUCCESS, {REGLET__LOOKUP_FOUND, NULL, "found"}},
-        {ARES_ENODATA, {REGLET__LOOKUP_FOUND, NULL, "the name has no such records"}},
-        {ARES_ENOTFOUND, {REGLET__LOOKUP_NOT_FOUND, "ENOTFOUND", "no such name"}},
-        {ARES_ETIMEOUT, {REGLET__LOOKUP_TIMEOUT, "ETIMEDOUT", "no nameserver answered in time"}},
-        {ARES_ESERVFAIL, {REGLET__LOOKUP_FAILED, "ESERVFAIL", "the nameserver failed (SERVFAIL)"}},
-        {ARES_EREFUSED, {REGLET__LOOKUP_FAILED, "EREFUSED", "the nameserver refused to answer (REFUSED)"}},
-        {ARES_EFORMERR, {REGLET__LOOKUP_FAILED, "EFORMERR", "the nameserver did not understand (FORMERR)"}},
-        {ARES_ENOTIMP, {REGLET__LOOKUP_FAILED, "ENOTIMP", "the nameserver cannot answer that (NOTIMP)"}},
-        {ARES_ECONNREFUSED, {REGLET__LOOKUP_FAILED, "ECONNREFUSED", "no nameserver could be reached"}},
+        {ARES_SUCCESS, {REGLET__DNS_FOUND, NULL, "found"}},
+        {ARES_ENODATA, {REGLET__DNS_FOUND, NULL, "the name has no such records"}},
+        {ARES_ENOTFOUND, {REGLET__DNS_NOT_FOUND, "ENOTFOUND", "no such name"}},
+        {ARES_ETIMEOUT, {REGLET__DNS_TIMEOUT, "ETIMEDOUT", "no nameserver answered in time"}},
+        {ARES_ESERVFAIL, {REGLET__DNS_FAILED, "ESERVFAIL", "the nameserver failed (SERVFAIL)"}},
+        {ARES_EREFUSED, {REGLET__DNS_FAILED, "EREFUSED", "the nameserver refused to answer (REFUSED)"}},
+        {ARES_EFORMERR, {REGLET__DNS_FAILED, "EFORMERR", "the nameserver did not understand (FORMERR)"}},
+        {ARES_ENOTIMP, {REGLET__DNS_FAILED, "ENOTIMP", "the nameserver cannot answer that (NOTIMP)"}},
+        {ARES_ECONNREFUSED, {REGLET__DNS_FAILED, "ECONNREFUSED", "no nameserver could be reached"}},
     };
     for (size_t i = 0; i < ARRAY_LEN(table); i++)
         if (table[i].status == status)
             return table[i].outcome;
-    return (struct reglet__dns_outcome){REGLET__LOOKUP_FAILED, "EBADRESP",
+    return (struct reglet__dns_outcome){REGLET__DNS_FAILED, "EBADRESP",
                                         "the nameserver's answer makes no sense"};
+}
+
+reglet_status reglet__dns_fail(struct reglet__host_request *request, const char *name,
+                               const struct reglet__dns_outcome *outcome) {
+    switch (outcome->kind) {
+    case REGLET__DNS_FOUND: return REGLET_OK;
+    case REGLET__DNS_NOT_FOUND:
+        return reglet__host_fail_not_found(request, "network", outcome->code, "look up %s: %s", name,
+                                           outcome->what);
+    case REGLET__DNS_TIMEOUT:
+        return reglet__host_fail_timeout(request, "network", "look up %s: %s", name, outcome->what);
+    case REGLET__DNS_FAILED: break;
+    }
+    return reglet__host_fail(request, "network", outcome->code, "look up %s: %s", name, outcome->what);
 }
 
 /* --- Addresses ------------------------------------------------------------------------------------------- */

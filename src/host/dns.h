@@ -42,13 +42,22 @@ struct reglet__question {
 reglet_status reglet__dns_ask(struct reglet__host_request *request, const struct reglet__nameservers *servers,
                               const char *name, struct reglet__question *questions, size_t count);
 
-/* What a question came to, for people and plugins. SUCCESS and NODATA are FOUND. */
+/* What a question came to, for plugins and people. */
 struct reglet__dns_outcome {
-    enum reglet__lookup lookup;
+    enum {
+        REGLET__DNS_FOUND,     /* also without records: the name exists */
+        REGLET__DNS_NOT_FOUND, /* NXDOMAIN */
+        REGLET__DNS_TIMEOUT,   /* no nameserver answered in its own time */
+        REGLET__DNS_FAILED     /* SERVFAIL, REFUSED, nonsense, no nameserver */
+    } kind;
     const char *code; /* "ENOTFOUND", "ESERVFAIL", …; NULL when it was found */
     const char *what; /* a static sentence */
 };
 struct reglet__dns_outcome reglet__dns_outcome(int status);
+
+/* Answers with an outcome, unless it is FOUND: REGLET_OK. */
+reglet_status reglet__dns_fail(struct reglet__host_request *request, const char *name,
+                               const struct reglet__dns_outcome *outcome);
 
 /* The addresses in the answer to a question for A or AAAA, `room` at most: those of the name, or of the end of its aliases.
  * Returns c-ares's status: SUCCESS also when there are none. */

@@ -313,21 +313,6 @@ static reglet_status answer_locally(struct lookup *lookup, bool *done) {
     return *done && lookup->type == ns_t_cname ? add_name(lookup, name) : REGLET_OK;
 }
 
-static reglet_status fail(struct lookup *lookup, int status) {
-    struct reglet__dns_outcome outcome = reglet__dns_outcome(status);
-    const char *name = lookup->host.name;
-    switch (outcome.lookup) {
-    case REGLET__LOOKUP_FOUND: return REGLET_OK;
-    case REGLET__LOOKUP_NOT_FOUND:
-        return reglet__host_fail_not_found(lookup->request, "network", outcome.code, "look up %s: %s", name,
-                                           outcome.what);
-    case REGLET__LOOKUP_TIMEOUT:
-        return reglet__host_fail_timeout(lookup->request, "network", "look up %s: %s", name, outcome.what);
-    case REGLET__LOOKUP_FAILED: break;
-    }
-    return reglet__host_fail(lookup->request, "network", outcome.code, "look up %s: %s", name, outcome.what);
-}
-
 /* Whether there is something to read. A name that leads nowhere, or to one without addresses, is an alias all the same. */
 static bool has_records(const struct lookup *lookup, const struct reglet__question *question) {
     bool lone_alias = lookup->type == ns_t_cname &&
@@ -349,7 +334,8 @@ static reglet_status answer_from_nameserver(struct lookup *lookup) {
         return status;
     if (question.status == ARES_ENOMEM)
         return REGLET_ERR_NO_MEMORY;
-    return fail(lookup, question.status);
+    struct reglet__dns_outcome outcome = reglet__dns_outcome(question.status);
+    return reglet__dns_fail(lookup->request, lookup->host.name, &outcome);
 }
 
 static reglet_status put_list(struct reglet__host_request *request, const char *key,

@@ -72,18 +72,16 @@ static reglet_status look_into_hosts(const char *name, struct reglet__address ou
 /* Which of two outcomes tells more about a name without addresses: that it does not exist, which holds for every type, then
  * why it is not known whether it has any. */
 static struct reglet__dns_outcome worse(struct reglet__dns_outcome a, struct reglet__dns_outcome b) {
-    static const int rank[] = {[REGLET__LOOKUP_FOUND] = 0,
-                               [REGLET__LOOKUP_FAILED] = 1,
-                               [REGLET__LOOKUP_TIMEOUT] = 2,
-                               [REGLET__LOOKUP_NOT_FOUND] = 3};
-    return rank[b.lookup] > rank[a.lookup] ? b : a;
+    static const int rank[] = {[REGLET__DNS_FOUND] = 0,
+                               [REGLET__DNS_FAILED] = 1,
+                               [REGLET__DNS_TIMEOUT] = 2,
+                               [REGLET__DNS_NOT_FOUND] = 3};
+    return rank[b.kind] > rank[a.kind] ? b : a;
 }
 
 reglet_status reglet__resolve_addresses(struct reglet__host_request *request, const char *name,
-                                        struct reglet__address out[REGLET__MAX_ADDRESSES], size_t *count,
-                                        enum reglet__lookup *outcome, const char **what) {
+                                        struct reglet__address out[REGLET__MAX_ADDRESSES], size_t *count) {
     *count = 0;
-    *outcome = REGLET__LOOKUP_FOUND;
     reglet_status status = look_into_hosts(name, out, count);
     if (status != REGLET_OK || *count > 0)
         return status;
@@ -104,9 +102,10 @@ reglet_status reglet__resolve_addresses(struct reglet__host_request *request, co
         *count += more;
         worst = worse(worst, reglet__dns_outcome(questions[i].status));
     }
-    if (*count == 0) {
-        *outcome = worst.lookup;
-        *what = worst.what;
-    }
-    return REGLET_OK;
+    if (*count > 0)
+        return REGLET_OK;
+    if (worst.kind == REGLET__DNS_FOUND)
+        return reglet__host_fail_not_found(request, "network", "ENOTFOUND", "look up %s: it has no address",
+                                           name);
+    return reglet__dns_fail(request, name, &worst);
 }

@@ -89,30 +89,11 @@ static reglet_status deny_address(struct reglet__host_request *request,
 static reglet_status find_addresses(struct reglet__host_request *request,
                                     const struct reglet__endpoint *endpoint,
                                     struct reglet__address found[REGLET__MAX_ADDRESSES], size_t *count) {
-    const char *name = endpoint->name, *what = NULL;
-    if (!name[0]) {
-        found[0] = endpoint->address;
-        *count = 1;
-        return REGLET_OK;
-    }
-    enum reglet__lookup outcome = REGLET__LOOKUP_FAILED;
-    reglet_status status = reglet__resolve_addresses(request, name, found, count, &outcome, &what);
-    if (status != REGLET_OK)
-        return status;
-    switch (outcome) {
-    case REGLET__LOOKUP_FOUND:
-        if (*count > 0)
-            return REGLET_OK;
-        return reglet__host_fail_not_found(request, "network", "ENOTFOUND", "look up %s: it has no address",
-                                           name);
-    case REGLET__LOOKUP_NOT_FOUND:
-        return reglet__host_fail_not_found(request, "network", "ENOTFOUND", "look up %s: no such host", name);
-    case REGLET__LOOKUP_TIMEOUT:
-        return reglet__host_fail_timeout(request, "network", "look up %s: no nameserver answered", name);
-    case REGLET__LOOKUP_FAILED: break;
-    }
-    return reglet__host_fail(request, "network", "ESERVFAIL", "look up %s: %s", name,
-                             what ? what : "the nameserver failed");
+    if (endpoint->name[0])
+        return reglet__resolve_addresses(request, endpoint->name, found, count);
+    found[0] = endpoint->address;
+    *count = 1;
+    return REGLET_OK;
 }
 
 reglet_status reglet__host_judge(struct reglet__host_request *request,

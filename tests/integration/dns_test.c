@@ -516,6 +516,28 @@ static void ambient__search_domains_do_not_count(void **state) {
     assert_int_equal(servers_queries(servers, "single"), 1);
 }
 
+/* --- Names of connections -------------------------------------------------------------------------------- */
+
+static void connect__a_name_that_has_no_address_says_why(void **state) {
+    (void)state;
+    static const struct {
+        const char *name, *code, *is_not_found;
+    } cases[] = {{"nowhere.example.test", "ENOTFOUND", "true"},  {"nodata.example.test", "ENOTFOUND", "true"},
+                 {"loop.example.test", "ENOTFOUND", "true"},     {"servfail.example.test", "ESERVFAIL", NULL},
+                 {"refused.example.test", "EREFUSED", NULL},     {"formerr.example.test", "EFORMERR", NULL},
+                 {"dangling.example.test", "ENOTFOUND", "true"}, {"secret.onion", "ENOTFOUND", "true"}};
+    struct asker asker;
+    asker_open(&asker, GRANTS("network:outbound:*", "network:outbound:private"), nameserver);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char *response = relay(asker.plugin, "tcp_connect", "{'host':'%s','port':'443'}", cases[i].name);
+        expect_member(response, "/error/type", "network");
+        expect_member(response, "/error/code", cases[i].code);
+        expect_member(response, "/error/is_not_found", cases[i].is_not_found);
+        free(response);
+    }
+    asker_close(&asker);
+}
+
 /* --- Deadlines, cancelling, and hostile nameservers ------------------------------------------------------ */
 
 struct caller {
@@ -870,6 +892,7 @@ int main(void) {
         cmocka_unit_test(ambient__hostaliases_does_not_count),
         cmocka_unit_test(ambient__cares_hosts_does_not_count),
         cmocka_unit_test(ambient__search_domains_do_not_count),
+        cmocka_unit_test(connect__a_name_that_has_no_address_says_why),
         cmocka_unit_test(cancel__stops_a_lookup_and_no_sibling),
         cmocka_unit_test(deadline__of_the_call_stops_a_lookup),
         cmocka_unit_test(deadline__of_the_request_is_an_error_of_the_response),
