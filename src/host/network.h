@@ -44,8 +44,8 @@ struct reglet__judgement {
 };
 
 /* The judging half of reglet__host_target(): reports nothing, and answers only when addresses were not found. */
-reglet_status reglet__host_judge(struct reglet__host_request *request, const struct reglet__endpoint *endpoint,
-                                 struct reglet__judgement *out);
+reglet_status reglet__host_judge(struct reglet__host_request *request,
+                                 const struct reglet__endpoint *endpoint, struct reglet__judgement *out);
 
 /* Reads the members `host` and `port` of the request into an endpoint and adds `address`, both as they were asked, to the
  * response; answers with an error of type validation. */
