@@ -24,7 +24,8 @@
  * - Stack. A thread that makes a call needs 768 KiB of stack that is free: 512 KiB for the guest and 256 KiB
  *   for the host. A call on a thread with less is refused with REGLET_ERR_THREAD_STACK.
  * - fork. Forking a process that uses the library and calling exec in the child is safe: every descriptor is
- *   close-on-exec, but for a pair of sockets that libcurl 7.88 makes for the time of an HTTP request. In a child that does not exec, no function of this library may be called.
+ *   close-on-exec, but for a pair of sockets that libcurl 7.88 makes for the time of an HTTP request. In a child
+ *   that does not exec, no function of this library may be called.
  * - Descriptors. Two for the process (its procfs, to find the real path of what a plugin opened, and its
  *   root), one for each load while it compiles, one for each loaded module (what its memory starts from),
  *   one for each plugin's call in flight and each file that a plugin has open, one for each cancel token
