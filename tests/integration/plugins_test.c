@@ -435,8 +435,7 @@ static void command__that_does_not_end_by_itself_is_a_failure_with_what_it_print
 
 static void command__long_output_is_cut_and_marked(void **state) {
     (void)state;
-    char *json = observe("command", commands,
-                         "{'command':'/bin/sh','args':['-c','yes | head -c 300000']}");
+    char *json = observe("command", commands, "{'command':'/bin/sh','args':['-c','yes | head -c 300000']}");
     expect_data(json, "stdout_truncated", "true");
     expect_data(json, "stderr_truncated", "false");
     char *text = json_member(json, "/evidence/data/stdout");
@@ -498,6 +497,32 @@ static void file__owner_and_permissions_are_told(void **state) {
     json = observe("file", nothing, "{'path':'%s'}", path);
     expect_failure(json, "capability", "EACCES", path);
     assert_true(unlink(path) == 0 && unlink(link_path) == 0 && rmdir(directory) == 0);
+}
+
+/* --- All of them ------------------------------------------------------------------------------------------ */
+
+/* Whether a module has the import reglet_host.NAME: both names follow their lengths. */
+static bool imports(const struct bytes *module, const char *name) {
+    char entry[64];
+    int size = snprintf(entry, sizeof entry, "\x0Breglet_host%c%s", (int)strlen(name), name);
+    return memmem(module->data, module->size, entry, (size_t)size) != NULL;
+}
+
+static void all__import_the_functions_that_they_use_and_no_other(void **state) {
+    (void)state;
+    static const char *const functions[] = {
+        "dns_lookup",   "env_get",     "exec_command", "exec_run",     "fs_read",    "fs_stat",    "fs_write",
+        "http_request", "log_message", "net_connect",  "smtp_connect", "ssrf_check", "tcp_connect"};
+    static const char *const plugins[][2] = {{"command", "exec_command"}, {"dns", "dns_lookup"},
+                                             {"file", "fs_stat"},         {"http", "http_request"},
+                                             {"smtp", "smtp_connect"},    {"tcp", "tcp_connect"}};
+    for (size_t i = 0; i < sizeof plugins / sizeof *plugins; i++) {
+        struct bytes module = read_guest(plugins[i][0]);
+        for (size_t j = 0; j < sizeof functions / sizeof *functions; j++)
+            if (imports(&module, functions[j]) != (strcmp(functions[j], plugins[i][1]) == 0))
+                fail_msg("%s and %s", plugins[i][0], functions[j]);
+        free(module.data);
+    }
 }
 
 /* --- The example of the docs ------------------------------------------------------------------------------ */
@@ -607,6 +632,7 @@ int main(void) {
         cmocka_unit_test(command__denial_names_the_grant),
         cmocka_unit_test(command__each_field_says_what_is_wrong_with_it),
         cmocka_unit_test(file__owner_and_permissions_are_told),
+        cmocka_unit_test(all__import_the_functions_that_they_use_and_no_other),
         cmocka_unit_test(docs__example_with_a_function_of_the_host_observes),
 #ifdef REGLET_HAVE_GO
         cmocka_unit_test(go_calls__every_function_answers_as_the_fields_sdk_expects),
