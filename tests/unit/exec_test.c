@@ -1,244 +1,587 @@
-/* What a file is, what its first line means, and which variables a command may have. */
-#define _GNU_SOURCE
-#include "tests/unit/test.h"
-
-#include <elf.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "host/exec_environment.h"
-#include "host/exec_script.h"
+#include "policy/policy.h"
+#include "tests/unit/test.h"
 
-/* --- Kinds ------------------------------------------------------------------------------------------------ */
+/* --- policies --- */
 
-static void kind__of_this_program_is_program(void **state) {
+enum how { GRANT, SHARE, DECLARE };
+
+static struct reglet__capability *parse(const char *text) {
+    reglet_error *error = NULL;
+    struct reglet__capability *capability = NULL;
+    if (reglet__capability_parse(text, &capability, &error) != REGLET_OK)
+        fail_msg("%s", reglet_error_message(error));
+    return capability;
+}
+
+static void add(struct reglet__policy *policy, enum how how, struct reglet__capability *capability) {
+    reglet_status (*const adders[])(struct reglet__policy *, struct reglet__capability *) = {
+        reglet__policy_grant, reglet__policy_share, reglet__policy_declare};
+    assert_int_equal(adders[how](policy, capability), REGLET_OK);
+}
+
+static struct reglet__policy *policy_new(void) {
+    struct reglet__policy *policy = NULL;
+    assert_int_equal(reglet__policy_new(&policy), REGLET_OK);
+    return policy;
+}
+
+static struct reglet__policy *granted(const char *text) {
+    struct reglet__policy *policy = policy_new();
+    add(policy, GRANT, parse(text));
+    return policy;
+}
+
+/* A grant of a path that was a link when the runtime was made. */
+static struct reglet__policy *resolved(const char *text, const char *place, const char *file) {
+    struct reglet__policy *policy = policy_new();
+    struct reglet__capability *capability = parse(text);
+    assert_int_equal(reglet__capability_exec_resolve(capability, place, file), REGLET_OK);
+    add(policy, GRANT, capability);
+    return policy;
+}
+
+/* A grant of files, resolved as if there were no link. */
+static void grant_files(struct reglet__policy *policy, const char *text) {
+    struct reglet__capability *capability = parse(text);
+    bool whole;
+    const char *literal = reglet__capability_fs_literal(capability, &whole);
+    assert_int_equal(reglet__capability_fs_resolve(capability, literal, NULL, 0), REGLET_OK);
+    add(policy, GRANT, capability);
+}
+
+/* --- asking --- */
+
+static struct reglet__decision decide(const struct reglet__policy *policy, const char *asked,
+                                      const char *place, const char *file) {
+    struct reglet__command_request request = {.asked = asked, .place = place, .file = file};
+    return reglet__policy_exec(policy, &request);
+}
+
+static void assert_decision(int line, struct reglet__decision decision, const char *asked, bool expected) {
+    if (decision.allowed != expected)
+        fail_msg("line %d: %s: expected %s, got %s (%s)", line, asked, expected ? "allowed" : "denied",
+                 decision.allowed ? "allowed" : "denied", decision.allowed ? decision.rule : decision.reason);
+    if (decision.allowed ? !decision.rule || decision.reason : decision.rule || !decision.reason)
+        fail_msg("line %d: %s: a decision has a rule when allowed, else a reason", line, asked);
+}
+#define assert_command(policy, asked, place, file, expected)                                                 \
+    assert_decision(__LINE__, decide(policy, asked, place, file), asked, expected)
+/* A program that no link leads to. */
+#define assert_plain(policy, path, expected) assert_command(policy, path, path, path, expected)
+#define assert_spelling(policy, asked, expected)                                                             \
+    assert_decision(__LINE__, reglet__policy_exec_spelling(policy, asked), asked, expected)
+
+/* --- who is covered --- */
+
+static void exec__without_a_grant_nothing_runs(void **state) {
     (void)state;
-    char head[REGLET__EXEC_HEAD];
-    FILE *self = fopen("/proc/self/exe", "re");
-    assert_non_null(self);
-    assert_int_equal(fread(head, 1, sizeof head, self), sizeof head);
-    fclose(self);
-    assert_int_equal(reglet__exec_kind(head, sizeof head), REGLET__EXEC_PROGRAM);
-    static const size_t offsets[] = {EI_CLASS, EI_DATA, offsetof(Elf64_Ehdr, e_type),
-                                     offsetof(Elf64_Ehdr, e_machine)};
-    for (size_t i = 0; i < sizeof offsets / sizeof *offsets; i++) {
-        char changed[REGLET__EXEC_HEAD];
-        memcpy(changed, head, sizeof head);
-        changed[offsets[i]] = 0x55;
-        assert_int_equal(reglet__exec_kind(changed, sizeof changed), REGLET__EXEC_FOREIGN);
+    struct reglet__policy *policy = policy_new();
+    assert_false(reglet__policy_has(policy, REGLET__KIND_EXEC));
+    assert_plain(policy, "/usr/bin/git", false);
+    assert_spelling(policy, "/usr/bin/git", false);
+    assert_spelling(policy, "git", false);
+    assert_string_equal(decide(policy, "/bin/ls", "/bin/ls", "/bin/ls").reason, "no grant covers it");
+    reglet__policy_free(policy);
+}
+
+static void path_grant__is_that_file_by_any_spelling_of_its_place(void **state) {
+    (void)state;
+    struct reglet__policy *policy = granted("exec:/usr/bin/git");
+    assert_plain(policy, "/usr/bin/git", true);
+    assert_command(policy, "/usr/bin/../bin/git", "/usr/bin/git", "/usr/bin/git", true);
+    assert_command(policy, "//usr/./bin//git", "/usr/bin/git", "/usr/bin/git", true);
+    assert_string_equal(decide(policy, "/usr/bin/git", "/usr/bin/git", "/usr/bin/git").rule,
+                        "exec:/usr/bin/git");
+    assert_plain(policy, "/usr/bin/gitk", false);
+    assert_plain(policy, "/usr/bin/git/x", false);
+    reglet__policy_free(policy);
+}
+
+static void path_grant__is_not_its_bare_name(void **state) {
+    (void)state;
+    struct reglet__policy *policy = granted("exec:/usr/bin/git");
+    assert_spelling(policy, "git", false);
+    assert_command(policy, "git", "/usr/bin/git", "/usr/bin/git", false);
+    reglet__policy_free(policy);
+}
+
+static void path_grant__a_link_from_elsewhere_to_the_file_is_denied(void **state) {
+    (void)state;
+    struct reglet__policy *policy = granted("exec:/usr/bin/git");
+    assert_spelling(policy, "/tmp/git", true); /* its directory may turn out to be /usr/bin */
+    assert_command(policy, "/tmp/git", "/tmp/git", "/usr/bin/git", false);
+    reglet__policy_free(policy);
+}
+
+static void path_grant__of_a_link_is_what_it_led_to_at_the_start(void **state) {
+    (void)state;
+    struct reglet__policy *policy = resolved("exec:/usr/bin/pager", "/usr/bin/pager", "/opt/page/page");
+    assert_command(policy, "/usr/bin/pager", "/usr/bin/pager", "/opt/page/page", true);
+    assert_command(policy, "/usr/bin/pager", "/usr/bin/pager", "/tmp/evil", false);
+    assert_command(policy, "/usr/bin/pager", "/usr/bin/pager", "/usr/bin/pager", false);
+    assert_plain(policy, "/opt/page/page", false);
+    reglet__policy_free(policy);
+}
+
+static void path_grant__below_a_linked_directory_is_its_real_place(void **state) {
+    (void)state;
+    struct reglet__policy *policy = resolved("exec:/bin/git", "/usr/bin/git", "/usr/bin/git");
+    assert_command(policy, "/bin/git", "/usr/bin/git", "/usr/bin/git", true);
+    assert_plain(policy, "/usr/bin/git", true);
+    assert_plain(policy, "/bin/git", false);
+    reglet__policy_free(policy);
+}
+
+static void directory_grant__is_what_lies_directly_in_it(void **state) {
+    (void)state;
+    struct reglet__policy *policy = granted("exec:/bin/*");
+    assert_plain(policy, "/bin/ls", true);
+    assert_plain(policy, "/bin/x/y", false);
+    assert_plain(policy, "/bin", false);
+    assert_plain(policy, "/sbin/ls", false);
+    assert_plain(policy, "/bin2/ls", false);
+    assert_command(policy, "ls", "/bin/ls", "/bin/ls", false);         /* by its name it was not granted */
+    assert_command(policy, "/bin/ls", "/bin/ls", "/opt/ls/ls", false); /* a link out of it */
+    assert_command(policy, "/opt/ls", "/opt/ls", "/bin/ls", false);    /* a link into it */
+    reglet__policy_free(policy);
+}
+
+static void directory_grant__of_the_root_is_no_more_than_its_files(void **state) {
+    (void)state;
+    struct reglet__policy *policy = granted("exec:/*");
+    assert_plain(policy, "/init-me", true);
+    assert_plain(policy, "/bin/ls", false);
+    reglet__policy_free(policy);
+}
+
+static void directory_grant__of_a_link_is_the_real_directory(void **state) {
+    (void)state;
+    struct reglet__policy *policy = resolved("exec:/bin/*", "/usr/bin", "/usr/bin");
+    assert_command(policy, "/bin/ls", "/usr/bin/ls", "/usr/bin/ls", true);
+    assert_plain(policy, "/bin/ls", false);
+    reglet__policy_free(policy);
+}
+
+static void name_grant__is_that_name_and_no_path(void **state) {
+    (void)state;
+    struct reglet__policy *policy = granted("exec:git");
+    assert_spelling(policy, "git", true);
+    assert_command(policy, "git", "/usr/bin/git", "/usr/bin/git", true);
+    assert_spelling(policy, "/usr/bin/git", false);
+    assert_plain(policy, "/usr/bin/git", false);
+    assert_spelling(policy, "gitk", false);
+    assert_spelling(policy, "gi", false);
+    assert_spelling(policy, "./git", false);
+    reglet__policy_free(policy);
+}
+
+static void everything_grant__is_everything(void **state) {
+    (void)state;
+    struct reglet__policy *policy = granted("exec:**");
+    assert_spelling(policy, "sh", true);
+    assert_plain(policy, "/bin/sh", true);
+    assert_command(policy, "env", "/usr/bin/env", "/usr/bin/env", true);
+    assert_command(policy, "/tmp/git", "/tmp/git", "/usr/bin/git", true);
+    reglet__policy_free(policy);
+}
+
+static void spelling__that_is_no_command_is_denied_for_good(void **state) {
+    (void)state;
+    struct reglet__policy *policy = granted("exec:**");
+    static const char *const none[] = {"",  "./git", "../git", "a/b",     "git/",  ".",           "..",
+                                       "/", "/bin/", "/bin/.", "/bin/..", "gi\nt", "/bin/\x1bls", "git\x7f"};
+    for (size_t i = 0; i < sizeof none / sizeof none[0]; i++) {
+        struct reglet__decision decision = reglet__policy_exec_spelling(policy, none[i]);
+        assert_decision(__LINE__, decision, none[i], false);
+        assert_true(decision.for_good);
+        assert_command(policy, none[i], "/bin/ls", "/bin/ls", false);
     }
-    for (size_t size = 4; size < sizeof(Elf64_Ehdr); size++)
-        assert_int_equal(reglet__exec_kind(head, size), REGLET__EXEC_FOREIGN);
-    for (size_t size = 0; size < 4; size++)
-        assert_int_equal(reglet__exec_kind(head, size), REGLET__EXEC_OTHER);
+    char *endless = malloc(100001);
+    memset(endless, 'a', 100000);
+    endless[100000] = '\0';
+    assert_spelling(policy, endless, false);
+    free(endless);
+    reglet__policy_free(policy);
 }
 
-static void kind__of_text_is_told_by_its_first_two_bytes(void **state) {
+static void spelling__is_denied_before_looking_where_no_rule_could_allow_it(void **state) {
     (void)state;
-    assert_int_equal(reglet__exec_kind("#!", 2), REGLET__EXEC_SCRIPT);
-    assert_int_equal(reglet__exec_kind("#!/bin/sh\n", 10), REGLET__EXEC_SCRIPT);
-    assert_int_equal(reglet__exec_kind("#", 1), REGLET__EXEC_OTHER);
-    assert_int_equal(reglet__exec_kind(" #!/bin/sh", 10), REGLET__EXEC_OTHER);
-    assert_int_equal(reglet__exec_kind("echo\n", 5), REGLET__EXEC_OTHER);
-    assert_int_equal(reglet__exec_kind("", 0), REGLET__EXEC_OTHER);
+    struct reglet__policy *policy = granted("exec:/usr/bin/git");
+    assert_spelling(policy, "/usr/bin/git", true);
+    assert_spelling(policy, "/usr/bin/../bin/git", true);
+    assert_spelling(policy, "/etc/shadow", false);
+    reglet__policy_free(policy);
+    policy = granted("exec:/opt/tools/*");
+    assert_spelling(policy, "/opt/tools/x", true);
+    assert_spelling(policy, "/link/to/tools/x", true);
+    assert_spelling(policy, "/opt/tools/sh", false);
+    assert_spelling(policy, "x", false);
+    reglet__policy_free(policy);
 }
 
-/* --- First lines ------------------------------------------------------------------------------------------ */
+/* --- programs that run programs --- */
 
-/* From memory of exactly that size, for the sanitizers. */
-static const char *parse(const char *text, size_t size, struct reglet__exec_script *out) {
-    char *copy = malloc(size);
-    assert_non_null(copy);
-    memcpy(copy, text, size);
-    const char *wrong = reglet__exec_script_parse(copy, size, out);
-    free(copy);
-    return wrong;
-}
-
-static void expect_line(const char *text, const char *interpreter, const char *argument) {
-    struct reglet__exec_script script;
-    const char *wrong = parse(text, strlen(text), &script);
-    if (wrong)
-        fail_msg("%s: %s", text, wrong);
-    assert_string_equal(script.interpreter, interpreter);
-    if (!argument)
-        assert_null(script.argument);
-    else
-        assert_string_equal(script.argument, argument);
-}
-
-static void expect_wrong(const char *text, size_t size, const char *part) {
-    struct reglet__exec_script script;
-    const char *wrong = parse(text, size, &script);
-    assert_non_null(wrong);
-    assert_non_null(strstr(wrong, part));
-}
-
-static void script__line_is_split_as_the_kernel_splits_it(void **state) {
+static void known_programs__of_each_group_in_each_version(void **state) {
     (void)state;
-    expect_line("#!/bin/sh", "/bin/sh", NULL);
-    expect_line("#!/bin/sh\n", "/bin/sh", NULL);
-    expect_line("#! \t/bin/sh \t\nrest -x", "/bin/sh", NULL);
-    expect_line("#!/bin/sh -e", "/bin/sh", "-e");
-    expect_line("#!/usr/bin/env -S a b\tc  \n", "/usr/bin/env", "-S a b\tc");
-    expect_line("#!/bin/sh\r\n", "/bin/sh\r", NULL);
-    expect_line("#!/bin/sh  #!\n", "/bin/sh", "#!");
+    static const char *const known[] = {
+        "sh",
+        "bash",
+        "dash",
+        "zsh",
+        "ksh",
+        "mksh",
+        "fish",
+        "csh",
+        "tcsh",
+        "rbash",
+        "bash5",
+        "bash-static",
+        "ksh93",
+        "-sh",
+        "busybox",
+        "toybox",
+        "busybox.nosuid",
+        "python",
+        "python3",
+        "python3.11",
+        "python3.11-config",
+        "python3.11-dbg",
+        "pypy3",
+        "perl",
+        "perl5.36.0",
+        "perl5.36-x86_64-linux-gnu",
+        "ruby3.1",
+        "node",
+        "node-18",
+        "nodejs",
+        "deno",
+        "bun",
+        "php",
+        "php8.2",
+        "lua5.4",
+        "luajit",
+        "tclsh8.6",
+        "wish",
+        "expect",
+        "awk",
+        "gawk",
+        "mawk",
+        "nawk",
+        "original-awk",
+        "java",
+        "R",
+        "Rscript",
+        "julia",
+        "octave-cli",
+        "ghc",
+        "runghc",
+        "guile-3.0",
+        "racket",
+        "sbcl",
+        "clisp",
+        "erl",
+        "escript",
+        "elixir",
+        "pwsh",
+        "osascript",
+        "mono",
+        "dotnet",
+        "m4",
+        "env",
+        "xargs",
+        "find",
+        "nice",
+        "ionice",
+        "chrt",
+        "timeout",
+        "sudo",
+        "su",
+        "doas",
+        "pkexec",
+        "runuser",
+        "setpriv",
+        "capsh",
+        "setsid",
+        "nohup",
+        "stdbuf",
+        "time",
+        "watch",
+        "parallel",
+        "script",
+        "unshare",
+        "nsenter",
+        "chroot",
+        "bwrap",
+        "firejail",
+        "docker",
+        "docker-compose",
+        "podman",
+        "systemd-run",
+        "at",
+        "crontab",
+        "tmux",
+        "screen",
+        "flock",
+        "taskset",
+        "numactl",
+        "run-parts",
+        "start-stop-daemon",
+        "faketime",
+        "fakeroot",
+        "qemu-x86_64-static",
+        "wine64",
+        "linux32",
+        "ld.so",
+        "ld-linux.so.2",
+        "ld-linux-x86-64.so.2",
+        "ld-linux-aarch64.so.1",
+        "ld-musl-x86_64.so.1",
+        "ld-2.36.so",
+        "ld64.so.2",
+        "ldd",
+        "strace",
+        "ltrace",
+        "gdb",
+        "gdb-multiarch",
+        "valgrind",
+        "ed",
+        "ex",
+        "vi",
+        "vim",
+        "vim.basic",
+        "nvim",
+        "emacs-28.2",
+        "sed",
+        "make",
+        "gmake",
+        "gcc",
+        "gcc-12",
+        "x86_64-linux-gnu-gcc-12",
+        "clang-14",
+        "g++",
+        "c++",
+        "cargo",
+        "npm",
+        "go",
+        "ssh",
+        "ssh-keygen",
+        "scp",
+        "sftp",
+        "rsync",
+        "socat",
+        "nc.openbsd",
+        "curl",
+        "kubectl",
+        "git",
+        "git-lfs",
+        "tar",
+        "zip",
+        "less",
+        "more",
+        "man",
+        "openssl",
+        "busctl",
+        "sqlite3",
+        "psql",
+        "apt-get",
+    };
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+        if (!reglet__runs_programs(known[i]))
+            fail_msg("%s runs programs", known[i]);
+    }
 }
 
-static void script__without_an_absolute_interpreter_is_refused(void **state) {
+static void known_programs__what_only_starts_like_one_is_none(void **state) {
     (void)state;
-    static const char *const texts[] = {"#!",     "#!\n",          "#! \t \n",    "#!sh\n",
-                                        "#!./sh", "#!\n/bin/sh\n", "#! #!/bin/sh"};
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
-        expect_wrong(texts[i], strlen(texts[i]), "absolute");
+    static const char *const plain[] = {
+        "ls",   "cat",    "df",      "shred",       "sha256sum", "envsubst", "gzip",   "lsblk",
+        "ps",   "uname",  "id",      "timedatectl", "nodeinfo",  "findmnt",  "sshd_x", "node_exporter",
+        "ping", "uptime", "makedev", "editcap",     "Sh"};
+    for (size_t i = 0; i < sizeof plain / sizeof plain[0]; i++) {
+        if (reglet__runs_programs(plain[i]))
+            fail_msg("%s is not known for running programs", plain[i]);
+    }
 }
 
-static void script__line_with_a_nul_is_refused(void **state) {
+static void known_programs__a_name_that_no_file_has_is_taken_for_one(void **state) {
     (void)state;
-    expect_wrong("#!/bin/sh\0-x\n", 13, "NUL");
-    expect_wrong("#!\0", 3, "NUL");
+    char name[1001];
+    memset(name, 'x', 1000);
+    name[1000] = '\0';
+    assert_true(reglet__runs_programs(name));
 }
 
-/* The kernel would cut it, and run the interpreter with half an argument. */
-static void script__line_that_is_too_long_is_refused(void **state) {
+static void directory_grant__runs_no_program_that_runs_programs(void **state) {
     (void)state;
-    char text[REGLET__EXEC_HEAD];
-    memset(text, 'x', sizeof text);
-    memcpy(text, "#!/bin/sh ", 10);
-    expect_wrong(text, sizeof text, "longer than 255 bytes");
-    struct reglet__exec_script script;
-    text[sizeof text - 1] = '\n';
-    assert_null(parse(text, sizeof text, &script));
-    assert_int_equal(strlen(script.argument), sizeof text - 11);
-    assert_null(parse(text, sizeof text - 1, &script));
+    struct reglet__policy *policy = granted("exec:/bin/*");
+    assert_plain(policy, "/bin/sh", false);
+    assert_plain(policy, "/bin/env", false);
+    assert_plain(policy, "/bin/python3.11", false);
+    assert_command(policy, "/bin/report", "/bin/report", "/bin/bash", false); /* a shell behind a link */
+    assert_command(policy, "/bin/awk", "/bin/awk", "/bin/interpret", false);  /* a link named as one */
+    assert_command(policy, "/x/../bin/ls", "/bin/ls", "/bin/busybox", false);
+    assert_string_equal(
+        decide(policy, "/bin/sh", "/bin/sh", "/bin/sh").reason,
+        "it can run other programs, and so only a grant of exactly this command covers it, not one of "
+        "its directory");
+    reglet__policy_free(policy);
 }
 
-/* --- Variables -------------------------------------------------------------------------------------------- */
-
-static void table__is_sorted_and_no_entry_covers_another(void **state) {
+static void exact_grant__runs_a_shell_by_that_spelling_alone(void **state) {
     (void)state;
-    size_t count;
-    const char *const *names = reglet__exec_dangerous(&count);
-    assert_true(count > 100);
-    for (size_t i = 1; i < count; i++)
-        if (strcmp(names[i - 1], names[i]) >= 0)
-            fail_msg("%s stands before %s", names[i - 1], names[i]);
-    for (size_t i = 0; i < count; i++)
-        for (size_t j = 0; j < count; j++) {
-            size_t size = strlen(names[i]) - 1;
-            if (i != j && names[i][size] == '*' && strncmp(names[i], names[j], size) == 0)
-                fail_msg("%s covers %s", names[i], names[j]);
-        }
+    struct reglet__policy *policy = resolved("exec:/bin/sh", "/usr/bin/sh", "/usr/bin/dash");
+    assert_command(policy, "/bin/sh", "/usr/bin/sh", "/usr/bin/dash", true);
+    assert_command(policy, "sh", "/usr/bin/sh", "/usr/bin/dash", false);
+    assert_plain(policy, "/usr/bin/dash", false);
+    reglet__policy_free(policy);
+    policy = granted("exec:sh");
+    assert_command(policy, "sh", "/usr/bin/sh", "/usr/bin/dash", true);
+    assert_plain(policy, "/bin/sh", false);
+    reglet__policy_free(policy);
 }
 
-static bool is_dangerous(const char *name) {
-    return reglet__exec_is_dangerous(name, strlen(name));
-}
+/* --- programs that the plugin may write --- */
 
-static void variables__that_change_what_runs_are_dangerous(void **state) {
+static void writable_program__is_not_run_by_a_grant_of_it(void **state) {
     (void)state;
-    static const char *const names[] = {"LD_PRELOAD",
-                                        "LD_",
-                                        "LD_LIBRARY_PATH",
-                                        "LD_AUDIT",
-                                        "GLIBC_TUNABLES",
-                                        "MALLOC_CHECK_",
-                                        "GCONV_PATH",
-                                        "BASH_ENV",
-                                        "BASH_FUNC_ls%%",
-                                        "ENV",
-                                        "IFS",
-                                        "PATH",
-                                        "SHELLOPTS",
-                                        "PS4",
-                                        "GIT_SSH_COMMAND",
-                                        "GIT_DIR",
-                                        "PYTHONPATH",
-                                        "PYTHONSTARTUP",
-                                        "NODE_OPTIONS",
-                                        "PERL5OPT",
-                                        "RUBYOPT",
-                                        "JAVA_TOOL_OPTIONS",
-                                        "_JAVA_OPTIONS",
-                                        "EDITOR",
-                                        "PAGER",
-                                        "LESSOPEN",
-                                        "SSH_ASKPASS",
-                                        "HOSTALIASES",
-                                        "RES_OPTIONS",
-                                        "LOCALDOMAIN",
-                                        "HTTP_PROXY",
-                                        "http_proxy",
-                                        "Https_Proxy",
-                                        "SSLKEYLOGFILE",
-                                        "OPENSSL_CONF",
-                                        "DBUS_SESSION_BUS_ADDRESS",
-                                        "HOME",
-                                        "XDG_CONFIG_HOME",
-                                        "KUBECONFIG",
-                                        "MAKEFLAGS",
-                                        "RUSTC_WRAPPER",
-                                        "GOFLAGS",
-                                        "TAR_OPTIONS",
-                                        "TERMINFO",
-                                        "LOCPATH",
-                                        "NLSPATH",
-                                        "ld_preload",
-                                        "ASAN_OPTIONS"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (!is_dangerous(names[i]))
-            fail_msg("%s is let through", names[i]);
+    static const char *const grants[] = {"exec:/d/tool", "exec:/d/*", "exec:tool"};
+    for (size_t i = 0; i < 3; i++) {
+        struct reglet__policy *policy = granted(grants[i]);
+        const char *asked = i == 2 ? "tool" : "/d/tool";
+        assert_command(policy, asked, "/d/tool", "/d/tool", true);
+        grant_files(policy, "fs:write:/d/**");
+        assert_command(policy, asked, "/d/tool", "/d/tool", false);
+        struct reglet__decision decision = decide(policy, asked, "/d/tool", "/d/tool");
+        assert_string_equal(decision.reason,
+                            "the plugin may write this program itself, and so only exec:** lets it run it");
+        assert_true(decision.for_good);
+        reglet__policy_free(policy);
+    }
 }
 
-static void variables__that_merely_begin_alike_are_not(void **state) {
+static void writable_program__is_one_whose_link_can_be_replaced(void **state) {
     (void)state;
-    static const char *const names[] = {"LANG",   "LC_ALL", "TZ",         "TERM",        "USER",
-                                        "TMPDIR", "PATHS",  "MYPATH",     "ENVIRONMENT", "PGPASSWORD",
-                                        "A",      "CCX",    "XLD_PRELOAD"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (is_dangerous(names[i]))
-            fail_msg("%s is dropped", names[i]);
+    struct reglet__policy *policy = granted("exec:tool");
+    grant_files(policy, "fs:write:/d/*");
+    assert_command(policy, "tool", "/d/tool", "/usr/lib/tool", false);
+    assert_command(policy, "tool", "/usr/lib/tool", "/d/tool", false);
+    assert_command(policy, "tool", "/usr/lib/tool", "/usr/lib/tool", true);
+    reglet__policy_free(policy);
 }
 
-static void note(void *dropped, const char *name, size_t size) {
-    strncat(dropped, name, size);
-    strcat(dropped, " ");
-}
-
-static void filter__keeps_each_name_once_with_its_last_value(void **state) {
+static void writable_program__runs_where_everything_does(void **state) {
     (void)state;
-    char dropped[100] = "";
-    const char *variables[] = {"A=1", "LD_PRELOAD=x", "AB=2", "A=", "PATH=/", "A=3=4", NULL};
-    assert_int_equal(reglet__exec_filter(variables, 6, note, dropped), 2);
-    assert_string_equal(variables[0], "AB=2");
-    assert_string_equal(variables[1], "A=3=4");
-    assert_null(variables[2]);
-    assert_string_equal(dropped, "LD_PRELOAD PATH ");
+    struct reglet__policy *policy = granted("exec:/d/tool");
+    grant_files(policy, "fs:write:/d/**");
+    add(policy, GRANT, parse("exec:**"));
+    assert_plain(policy, "/d/tool", true);
+    assert_string_equal(decide(policy, "/d/tool", "/d/tool", "/d/tool").rule, "exec:**");
+    reglet__policy_free(policy);
 }
 
-static void name_size__is_zero_without_a_name(void **state) {
+/* --- declarations --- */
+
+static void shared_grant__needs_a_declaration_of_that_command(void **state) {
     (void)state;
-    assert_int_equal(reglet__exec_name_size("A=1"), 1);
-    assert_int_equal(reglet__exec_name_size("ABC="), 3);
-    assert_int_equal(reglet__exec_name_size("=x"), 0);
-    assert_int_equal(reglet__exec_name_size("A"), 0);
-    assert_int_equal(reglet__exec_name_size(""), 0);
+    struct reglet__policy *policy = policy_new();
+    add(policy, SHARE, parse("exec:/opt/tools/*"));
+    add(policy, DECLARE, parse("exec:/opt/tools/a"));
+    assert_spelling(policy, "/opt/tools/a", true);
+    assert_spelling(policy, "/opt/tools/b", false);
+    assert_plain(policy, "/opt/tools/a", true);
+    assert_plain(policy, "/opt/tools/b", false);
+    reglet__policy_free(policy);
+}
+
+static void strict__needs_a_declaration_for_every_grant(void **state) {
+    (void)state;
+    struct reglet__policy *policy = granted("exec:/usr/bin/df");
+    reglet__policy_set_strict(policy, true);
+    assert_plain(policy, "/usr/bin/df", false);
+    assert_spelling(policy, "/usr/bin/df", false);
+    add(policy, DECLARE, parse("exec:/usr/bin/df"));
+    assert_plain(policy, "/usr/bin/df", true);
+    assert_spelling(policy, "/usr/bin/df", true);
+    reglet__policy_free(policy);
+}
+
+/* --- suggestions --- */
+
+static void assert_suggested(int line, const char *asked, const char *place, const char *expected) {
+    struct reglet__command_request request = {.asked = asked, .place = place, .file = place};
+    char *text = reglet__policy_exec_suggest(&request);
+    if (!text != !expected || (text && expected && strcmp(text, expected) != 0))
+        fail_msg("line %d: %s: expected %s, got %s", line, asked, expected ? expected : "none",
+                 text ? text : "none");
+    free(text);
+}
+
+static void suggestion__is_the_grant_of_that_command(void **state) {
+    (void)state;
+    assert_suggested(__LINE__, "git", "/usr/bin/git", "exec:git");
+    assert_suggested(__LINE__, "git", NULL, "exec:git");
+    assert_suggested(__LINE__, "/bin/git", "/usr/bin/git", "exec:/usr/bin/git");
+    assert_suggested(__LINE__, "/usr/bin/git", NULL, "exec:/usr/bin/git");
+    assert_suggested(__LINE__, "//usr/./lib/../bin//git", NULL, "exec:/usr/bin/git");
+    assert_suggested(__LINE__, "/../../git", NULL, "exec:/git");
+}
+
+static void suggestion__is_none_where_no_grant_would_help(void **state) {
+    (void)state;
+    assert_suggested(__LINE__, "./git", NULL, NULL);
+    assert_suggested(__LINE__, "", NULL, NULL);
+    assert_suggested(__LINE__, "*", NULL, NULL);
+    assert_suggested(__LINE__, "**", NULL, NULL);
+    assert_suggested(__LINE__, "/bin/*", NULL, NULL);
+    assert_suggested(__LINE__, "/bin/a\nexec:**", NULL, NULL);
+    assert_suggested(__LINE__, "two words", NULL, NULL);
+    assert_suggested(__LINE__, "/bin/\xff", NULL, NULL);
+}
+
+static void suggestion__allows_what_it_was_made_for(void **state) {
+    (void)state;
+    static const char *const asked[] = {"git", "/usr/bin/git", "/opt/a b/c,d"};
+    for (size_t i = 0; i < 3; i++) {
+        struct reglet__command_request request = {.asked = asked[i], .place = asked[i], .file = asked[i]};
+        char *text = reglet__policy_exec_suggest(&request);
+        struct reglet__policy *policy = granted(text);
+        assert_plain(policy, asked[i], true);
+        reglet__policy_free(policy);
+        free(text);
+    }
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(kind__of_this_program_is_program),
-        cmocka_unit_test(kind__of_text_is_told_by_its_first_two_bytes),
-        cmocka_unit_test(script__line_is_split_as_the_kernel_splits_it),
-        cmocka_unit_test(script__without_an_absolute_interpreter_is_refused),
-        cmocka_unit_test(script__line_with_a_nul_is_refused),
-        cmocka_unit_test(script__line_that_is_too_long_is_refused),
-        cmocka_unit_test(table__is_sorted_and_no_entry_covers_another),
-        cmocka_unit_test(variables__that_change_what_runs_are_dangerous),
-        cmocka_unit_test(variables__that_merely_begin_alike_are_not),
-        cmocka_unit_test(filter__keeps_each_name_once_with_its_last_value),
-        cmocka_unit_test(name_size__is_zero_without_a_name),
+        cmocka_unit_test(exec__without_a_grant_nothing_runs),
+        cmocka_unit_test(path_grant__is_that_file_by_any_spelling_of_its_place),
+        cmocka_unit_test(path_grant__is_not_its_bare_name),
+        cmocka_unit_test(path_grant__a_link_from_elsewhere_to_the_file_is_denied),
+        cmocka_unit_test(path_grant__of_a_link_is_what_it_led_to_at_the_start),
+        cmocka_unit_test(path_grant__below_a_linked_directory_is_its_real_place),
+        cmocka_unit_test(directory_grant__is_what_lies_directly_in_it),
+        cmocka_unit_test(directory_grant__of_the_root_is_no_more_than_its_files),
+        cmocka_unit_test(directory_grant__of_a_link_is_the_real_directory),
+        cmocka_unit_test(name_grant__is_that_name_and_no_path),
+        cmocka_unit_test(everything_grant__is_everything),
+        cmocka_unit_test(spelling__that_is_no_command_is_denied_for_good),
+        cmocka_unit_test(spelling__is_denied_before_looking_where_no_rule_could_allow_it),
+        cmocka_unit_test(known_programs__of_each_group_in_each_version),
+        cmocka_unit_test(known_programs__what_only_starts_like_one_is_none),
+        cmocka_unit_test(known_programs__a_name_that_no_file_has_is_taken_for_one),
+        cmocka_unit_test(directory_grant__runs_no_program_that_runs_programs),
+        cmocka_unit_test(exact_grant__runs_a_shell_by_that_spelling_alone),
+        cmocka_unit_test(writable_program__is_not_run_by_a_grant_of_it),
+        cmocka_unit_test(writable_program__is_one_whose_link_can_be_replaced),
+        cmocka_unit_test(writable_program__runs_where_everything_does),
+        cmocka_unit_test(shared_grant__needs_a_declaration_of_that_command),
+        cmocka_unit_test(strict__needs_a_declaration_for_every_grant),
+        cmocka_unit_test(suggestion__is_the_grant_of_that_command),
+        cmocka_unit_test(suggestion__is_none_where_no_grant_would_help),
+        cmocka_unit_test(suggestion__allows_what_it_was_made_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
