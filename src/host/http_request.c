@@ -15,7 +15,7 @@ struct http_request {
     const void *body;
     size_t body_size;
     bool follow;
-    int64_t max_redirects;
+    int64_t redirects, max_redirects; /* followed so far, and at most */
 };
 
 /* --- What is asked ---------------------------------------------------------------------------------------- */
@@ -111,10 +111,6 @@ static reglet_status read_request(struct reglet__host_request *request, struct h
 
 /* --- Redirects -------------------------------------------------------------------------------------------- */
 
-static reglet_status refuse_redirect(struct reglet__host_request *request, const char *why) {
-    return reglet__host_fail(request, "network", "EREDIRECT", "redirect refused: %s", why);
-}
-
 /* 301, 302 and 303 become GET (HEAD stays); 307 and 308 repeat the request as it is. */
 static void change_method(struct http_request *http, long status) {
     if (status == 307 || status == 308)
@@ -131,9 +127,9 @@ static reglet_status redirect(struct reglet__host_request *request, struct http_
                               const struct reglet__http_response *response) {
     struct reglet__http_url next;
     const char *fault = NULL;
-    if (http->max_redirects == 0)
-        return REGLET_ERR_RESULT_LIMIT;
-    http->max_redirects--;
+    if (http->redirects++ == http->max_redirects)
+        return reglet__host_fail(request, "network", "EREDIRECT", "stopped after %d redirects",
+                                 (int)http->max_redirects);
     reglet_status status =
         reglet__http_url_follow(&request->arena, &http->url, response->location, &next, &fault);
     if (status == REGLET_ERR_INVALID_ARGUMENT)
@@ -144,7 +140,8 @@ static reglet_status redirect(struct reglet__host_request *request, struct http_
     change_method(http, response->status);
     if (!reglet__http_url_same_origin(&http->url, &next)) {
         if (http->body_size > 0)
-            return refuse_redirect(request, "it would send the body to another origin");
+            return reglet__host_fail(request, "network", "EREDIRECT",
+                                     "redirect refused: it would send the body to another origin");
         reglet__http_headers_drop(&http->headers, reglet__http_header_stays_in_origin);
     }
     http->url = next;
@@ -202,11 +199,7 @@ static reglet_status serve_hop(struct reglet__host_request *request, struct http
 REGLET__HOST_FUNCTION(http_request) {
     struct http_request http = {.follow = true, .max_redirects = REGLET__MAX_HTTP_REDIRECTS};
     reglet_status status = read_request(request, &http);
-    int redirects = 0;
-    for (bool done = false; status == REGLET_OK && !done; redirects++)
+    for (bool done = false; status == REGLET_OK && !done;)
         status = serve_hop(request, &http, &done);
-    if (status == REGLET_ERR_RESULT_LIMIT)
-        return reglet__host_fail(request, "network", "EREDIRECT", "stopped after %d redirects",
-                                 redirects - 1);
     return status;
 }

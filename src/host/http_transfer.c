@@ -287,8 +287,7 @@ static bool is_long_line(const struct transfer *transfer, CURLcode code) {
 
 static const char *code_name(CURLcode code) {
     switch (code) {
-    case CURLE_PEER_FAILED_VERIFICATION: /* also another name than the certificate's */
-    case CURLE_SSL_CACERT_BADFILE: return "ECERT";
+    case CURLE_PEER_FAILED_VERIFICATION: return "ECERT"; /* also another name than the certificate's */
     case CURLE_PARTIAL_FILE:
     case CURLE_GOT_NOTHING: return "EPARTIAL";
     default: return "EPROTO";
@@ -308,6 +307,9 @@ static reglet_status fail(struct transfer *transfer, CURLcode code, const char *
     if (transfer->response->body.broken)
         return reglet__host_fail(request, "network", "EPROTO", "%s: the body is said to be gzip and is not",
                                  where);
+    if (code == CURLE_SSL_CACERT_BADFILE) /* on_tls() found none */
+        return reglet__host_fail(request, "config", "ECERT",
+                                 "%s: there are no certificates to verify a server with", where);
     if (code == CURLE_OPERATION_TIMEDOUT)
         return reglet__host_fail_timeout(request, "timeout", "%s: %s", where, reason);
     bool has_errno = code == CURLE_COULDNT_CONNECT || code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR;
