@@ -19,15 +19,23 @@
 
 enum { DNS_PORT = 53 };
 
+struct lookup;
+
+struct record_type {
+    const char *name;
+    ns_type asked; /* aliases come along with addresses, all of the chain */
+    /* Adds what the answer has: c-ares's status; what ends the request goes into *status. */
+    int (*read)(struct lookup *lookup, const struct reglet__question *question, reglet_status *status);
+};
+
 struct lookup {
     struct reglet__host_request *request;
     struct reglet__endpoint host; /* what is asked about, as an endpoint at port 53 */
-    ns_type type;
+    const struct record_type *type;
     struct reglet__nameservers servers; /* to be asked */
     bool hosts;                         /* the hosts file counts */
     struct reglet__json records, mx_records;
-    struct reglet__json *
-        *last; /* where the next item goes: both lists are filled front to back, one at a time */
+    struct reglet__json **last; /* where the next item goes; one of the lists is filled, front to back */
     size_t count, left_out;
 };
 
@@ -84,7 +92,7 @@ static reglet_status add_addresses(struct lookup *lookup, const struct reglet__a
     return status;
 }
 
-/* --- One reader for each type: c-ares's status; what ends the request goes into *status ------------------- */
+/* --- One reader for each type ----------------------------------------------------------------------------- */
 
 static int read_addresses(struct lookup *lookup, const struct reglet__question *question,
                           reglet_status *status) {
@@ -187,17 +195,12 @@ static int read_txt(struct lookup *lookup, const struct reglet__question *questi
 
 /* --- The request ----------------------------------------------------------------------------------------- */
 
-static const struct {
-    const char *name;
-    ns_type type;
-    ns_type asked; /* aliases come along with addresses, all of the chain */
-    int (*read)(struct lookup *lookup, const struct reglet__question *question, reglet_status *status);
-} types[] = {{"A", ns_t_a, ns_t_a, read_addresses},     {"AAAA", ns_t_aaaa, ns_t_aaaa, read_addresses},
-             {"CNAME", ns_t_cname, ns_t_a, read_cname}, {"MX", ns_t_mx, ns_t_mx, read_mx},
-             {"TXT", ns_t_txt, ns_t_txt, read_txt},     {"NS", ns_t_ns, ns_t_ns, read_ns}};
+static const struct record_type types[] = {{"A", ns_t_a, read_addresses}, {"AAAA", ns_t_aaaa, read_addresses},
+                                           {"CNAME", ns_t_a, read_cname}, {"MX", ns_t_mx, read_mx},
+                                           {"TXT", ns_t_txt, read_txt},   {"NS", ns_t_ns, read_ns}};
 
 static bool wants_addresses(const struct lookup *lookup) {
-    return lookup->type == ns_t_a || lookup->type == ns_t_aaaa;
+    return lookup->type->read == read_addresses;
 }
 
 static reglet_status read_type(struct lookup *lookup) {
@@ -207,7 +210,7 @@ static reglet_status read_type(struct lookup *lookup) {
         return status;
     for (size_t i = 0; i < ARRAY_LEN(types); i++)
         if (strcmp(types[i].name, type) == 0) {
-            lookup->type = types[i].type;
+            lookup->type = &types[i];
             return REGLET_OK;
         }
     return reglet__host_fail(lookup->request, "validation", "EINVAL",
@@ -268,7 +271,7 @@ static reglet_status use_own_nameserver(struct lookup *lookup, const char *text)
 
 /*
  * The hosts file is the system's: with a nameserver of its own, a plugin sees it only where it may ask the system too. What
- * is below "localhost" says nothing about the system, and is never asked of a nameserver.
+ * is below "localhost" is this machine either way, and never asked of a nameserver.
  */
 static reglet_status decide(struct lookup *lookup) {
     struct reglet__host_request *request = lookup->request;
@@ -291,7 +294,7 @@ static reglet_status answer_addresses(struct lookup *lookup, const struct reglet
                                       size_t count) {
     reglet_status status = REGLET_OK;
     for (size_t i = 0; i < count && status == REGLET_OK; i++)
-        if (found[i].is_ipv6 == (lookup->type == ns_t_aaaa))
+        if (found[i].is_ipv6 == (lookup->type->asked == ns_t_aaaa))
             status = add_addresses(lookup, &found[i], 1);
     return status;
 }
@@ -310,26 +313,23 @@ static reglet_status answer_locally(struct lookup *lookup, bool *done) {
             return status == REGLET_OK ? answer_addresses(lookup, found, count) : status;
     }
     *done = reglet__dns_is_localhost(name);
-    return *done && lookup->type == ns_t_cname ? add_name(lookup, name) : REGLET_OK;
+    return *done && lookup->type->read == read_cname ? add_name(lookup, name) : REGLET_OK;
 }
 
 /* Whether there is something to read. A name that leads nowhere, or to one without addresses, is an alias all the same. */
 static bool has_records(const struct lookup *lookup, const struct reglet__question *question) {
-    bool lone_alias = lookup->type == ns_t_cname &&
+    bool lone_alias = lookup->type->read == read_cname &&
                       (question->status == ARES_ENODATA || question->status == ARES_ENOTFOUND) &&
                       question->answer;
     return question->status == ARES_SUCCESS || lone_alias;
 }
 
 static reglet_status answer_from_nameserver(struct lookup *lookup) {
-    size_t i = 0;
-    while (types[i].type != lookup->type)
-        i++;
-    struct reglet__question question = {.type = types[i].asked};
+    struct reglet__question question = {.type = lookup->type->asked};
     reglet_status status =
         reglet__dns_ask(lookup->request, &lookup->servers, lookup->host.name, &question, 1);
     if (status == REGLET_OK && has_records(lookup, &question))
-        question.status = types[i].read(lookup, &question, &status);
+        question.status = lookup->type->read(lookup, &question, &status);
     if (status != REGLET_OK)
         return status;
     if (question.status == ARES_ENOMEM)
