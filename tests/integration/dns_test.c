@@ -623,12 +623,14 @@ static void deadline__of_the_request_is_an_error_of_the_response(void **state) {
     asker_close(&asker);
 }
 
+enum habit { FLOODS, TRUNCATES_AND_RESETS, CUTS_RECORDS };
+
 /* A nameserver of the worst kind, in a thread. */
 struct hostile {
     pthread_t thread;
     int udp, tcp;
     char place[64];
-    enum { FLOODS, TRUNCATES_AND_RESETS, CUTS_RECORDS } habit;
+    enum habit habit;
     atomic_bool stop;
 };
 
@@ -676,7 +678,7 @@ static void *be_hostile(void *argument) {
     return NULL;
 }
 
-static void hostile_start(struct hostile *hostile, int habit) {
+static void hostile_start(struct hostile *hostile, enum habit habit) {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t size = sizeof address;
     hostile->habit = habit;
