@@ -80,6 +80,16 @@ static const char *read_authority(const char *written, const char *host, const c
     return same ? NULL : "the host cannot be read in one way only";
 }
 
+/* A "%" that is no escape is one to some servers, together with what follows. */
+static bool has_broken_escape(const char *path) {
+    static const char hex[] = "0123456789abcdefABCDEF";
+    for (const char *at = strchr(path, '%'); at; at = strchr(at + 1, '%')) {
+        if (strspn(at + 1, hex) < 2)
+            return true;
+    }
+    return false;
+}
+
 /* The dot or slash that "%2e", "%2f" and "%5c" are to some servers; else the character itself. */
 static char unescaped(const char **at) {
     static const struct {
@@ -139,6 +149,8 @@ static reglet_status read_parts(struct reglet__arena *arena, CURLU *parsed, cons
     const char *wrong = read_authority(written, host, port, &url->endpoint);
     if (wrong)
         return refuse(fault, wrong);
+    if (has_broken_escape(path))
+        return refuse(fault, "in a path '%' is followed by two hexadecimal digits; write %25 for itself");
     if (has_dot_segments(path))
         return refuse(fault, "the path has an escaped \".\" or \"..\" segment; write the path that is meant");
     url->endpoint.path = reglet__arena_copy(arena, path, strlen(path));

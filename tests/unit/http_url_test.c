@@ -160,6 +160,17 @@ static void read__escaped_dot_segments_are_refused(void **state) {
     }
 }
 
+static void read__broken_escapes_are_refused(void **state) {
+    (void)state;
+    static const char *const paths[] = {"/%", "/100%", "/%2", "/%2x", "/%2e%%2e%2e/x", "/%g0", "/a%2/b"};
+    for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
+        char url[128];
+        snprintf(url, sizeof url, "https://a.example%s", paths[i]);
+        expect_refused(url, "two hexadecimal digits");
+    }
+    expect_text("https://a.example/%25?%", "https://a.example:443/%25?%");
+}
+
 static void read__length_is_limited(void **state) {
     (void)state;
     char url[REGLET__MAX_URL + 2];
@@ -269,6 +280,7 @@ int main(void) {
         cmocka_unit_test(read__what_parsers_disagree_about_is_refused),
         cmocka_unit_test(read__ports_are_digits_from_1_to_65535),
         cmocka_unit_test(read__escaped_dot_segments_are_refused),
+        cmocka_unit_test(read__broken_escapes_are_refused),
         cmocka_unit_test(read__length_is_limited),
         cmocka_unit_test(follow__relative_and_absolute),
         cmocka_unit_test(follow__other_schemes_are_refused),
