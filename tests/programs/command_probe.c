@@ -6,8 +6,8 @@
  *     bytes                                        prints what is no UTF-8
  *     flood N                                      writes N bytes to stdout and as many to stderr, both at once
  *     stay                                         ignores every signal that can be, says "ready", and does not end
- *     tree stay | tree leave                       starts processes that leave its group, its session, and itself; says
- *                                                  "ready", and stays or ends
+ *     tree stay|leave [FILE]                       starts processes that leave its group, its session, and itself; says
+ *                                                  "ready", makes the file, and stays or ends
  *     orphans N                                    starts N processes, each of whose parents has ended
  *     multiply                                     becomes many, none in the group of another, that do not end
  *     keeper N                                     sends that signal to its parent, and does not end
@@ -35,9 +35,11 @@ static void stay(void) {
         pause();
 }
 
-static void say_ready(void) {
+static void say_ready(const char *path) {
     puts("ready");
     fflush(stdout);
+    if (path)
+        close(open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0644));
 }
 
 /* A fork that fails ends everything, rather than leaving somebody to wait for who never came. */
@@ -112,7 +114,7 @@ static void flood(size_t size) {
 }
 
 /* A child in the group; one in a session of its own; one whose parent is gone; and one that is both. */
-static void start_tree(void) {
+static void start_tree(const char *path) {
     int ready[2];
     char byte = 0;
     if (pipe(ready) != 0)
@@ -131,7 +133,7 @@ static void start_tree(void) {
     for (int i = 0; i < 4; i++)
         if (read(ready[0], &byte, 1) != 1)
             exit(99);
-    say_ready();
+    say_ready(path);
 }
 
 static void make_orphans(int count) {
@@ -177,15 +179,15 @@ int main(int argc, char **argv) {
     else if (strcmp(mode, "flood") == 0)
         flood((size_t)atol(value));
     else if (strcmp(mode, "tree") == 0)
-        start_tree();
+        start_tree(argc > 3 ? argv[3] : NULL);
     else if (strcmp(mode, "orphans") == 0)
         make_orphans(atoi(value));
     else if (strcmp(mode, "multiply") == 0)
         multiply();
     else if (strcmp(mode, "stay") == 0)
-        say_ready();
+        say_ready(NULL);
     else if (strcmp(mode, "keeper") == 0) {
-        say_ready();
+        say_ready(NULL);
         kill(getppid(), atoi(value));
     } else
         puts("good");
