@@ -26,12 +26,14 @@ enum {
     COMMAND_RUN = 8,
     COMMAND_VERSION = 16,
     COMMAND_HELP = 32,
-    COMMAND_PLUGINS = COMMAND_DESCRIBE | COMMAND_SCHEMA | COMMAND_OBSERVE, /* all that call a plugin */
-    COMMAND_MODULES = COMMAND_PLUGINS | COMMAND_RUN                        /* all that load a module */
+    COMMAND_GRANTS = 64,
+    /* All that call a plugin, and all that load a module. */
+    COMMAND_PLUGINS = COMMAND_DESCRIBE | COMMAND_SCHEMA | COMMAND_GRANTS | COMMAND_OBSERVE,
+    COMMAND_MODULES = COMMAND_PLUGINS | COMMAND_RUN
 };
 
-extern const struct command command_describe, command_schema, command_observe, command_run, command_version,
-    command_help;
+extern const struct command command_describe, command_schema, command_grants, command_observe, command_run,
+    command_version, command_help;
 
 /* All of them, in the order of `reglet help`; NULL at the end. */
 extern const struct command *const commands[];

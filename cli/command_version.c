@@ -40,13 +40,8 @@ static void print_json(const char *kernel, const char *problem) {
                                      {"kernel", kernel},
                                      {"problem", problem}};
     printf("{\"supported\":%s", problem ? "false" : "true");
-    for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
-        printf(",\"%s\":", fields[i][0]);
-        if (fields[i][1])
-            term_write_json_string(stdout, fields[i][1]);
-        else
-            fputs("null", stdout);
-    }
+    for (size_t i = 0; i < ARRAY_LEN(fields); i++)
+        term_write_json_member(stdout, fields[i][0], fields[i][1]);
     fputs("}\n", stdout);
 }
 

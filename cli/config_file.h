@@ -6,11 +6,19 @@
 
 #include "util.h"
 
+/* A command with the only arguments that it may have. */
+struct config_exec_pin {
+    char *command;
+    struct string_list args; /* globs */
+};
+
 /* What `plugins: {NAME: …}` says of one plugin. */
 struct config_plugin {
     char *name;
     char *sha256; /* 64 hexadecimal digits, or NULL */
     struct string_list capabilities;
+    struct config_exec_pin *exec_pins;
+    size_t exec_pin_count;
     size_t line, column;
 };
 
@@ -23,8 +31,10 @@ struct config_file {
     int64_t memory_limit_mib;
     int64_t max_evidence_bytes;
     int64_t timeout_ms;
+    reglet_security_level level;
+    size_t level_line, level_column; /* 0: the file does not say */
+    struct string_list broad_patterns;
     struct string_list warnings; /* with file, line and column */
-    struct string_list alarms;   /* warnings that also --quiet must not hide: less safe than was asked for */
 };
 
 /*
@@ -40,6 +50,9 @@ bool config_file_read(const char *path, struct config_file *out, char **message)
 /* Reads text; `path` stands in messages. */
 bool config_file_parse(const char *path, const char *text, size_t size, struct config_file *out,
                        char **message);
+
+/* "strict", "standard", "permissive". */
+const char *security_level_name(reglet_security_level level);
 
 const struct config_plugin *config_file_plugin(const struct config_file *config, const char *name);
 void config_file_clear(struct config_file *config);

@@ -47,30 +47,6 @@ static const char *attribute(const reglet_log_event *event, const char *key) {
     return NULL;
 }
 
-static bool is_plain_word(const char *text) {
-    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+./:,@%";
-    return *text && text[strspn(text, plain)] == '\0';
-}
-
-/*
- * For a shell. The plugin chose the path that it asked for, and the operator is invited to paste what is
- * printed: a file named `x; rm -r ~` must stay one word.
- */
-static char *shell_word(const char *text) {
-    if (is_plain_word(text))
-        return copy_text(text, strlen(text));
-    char *word = allocate(strlen(text) * 4 + 3), *out = word;
-    *out++ = '\'';
-    for (; *text; text++) {
-        if (*text == '\'')
-            out = stpcpy(out, "'\\''");
-        else
-            *out++ = *text;
-    }
-    *out = '\'';
-    return word;
-}
-
 static const char *plugin_name(const reglet_log_event *event) {
     return event->plugin ? event->plugin : "";
 }

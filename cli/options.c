@@ -11,11 +11,15 @@ enum option_id {
     OPT_NAME = 256, /* beyond every character, which getopt_long uses for short options */
     OPT_GRANT,
     OPT_CONFIG,
+    OPT_CA_FILE,
+    OPT_NAMESERVER,
     OPT_TIMEOUT,
     OPT_MEMORY_LIMIT,
     OPT_FORMAT,
     OPT_VALUES,
     OPT_CHECK,
+    OPT_ASK,
+    OPT_SUGGEST,
     OPT_ENV,
     OPT_DIR,
     OPT_QUIET,
@@ -37,6 +41,10 @@ static const struct option_spec {
     {OPT_VALUES, "values", 0, "FILE", COMMAND_OBSERVE,
      "a JSON object with values for the config, - for\nstandard input; KEY=VALUE wins over it"},
     {OPT_CHECK, "check", 0, NULL, COMMAND_OBSERVE, "check the config against the schema first"},
+    {OPT_ASK, "ask", 0, "REQUEST", COMMAND_GRANTS,
+     "say what would be decided on this, such as\nnetwork:outbound:example.org:443; may be given\nagain"},
+    {OPT_SUGGEST, "suggest", 0, NULL, COMMAND_GRANTS,
+     "print the lines for the configuration file that\nwould grant what is missing"},
     {OPT_ENV, "env", 0, "NAME=VALUE", COMMAND_RUN, "set a variable for it; may be given again"},
     {OPT_DIR, "dir", 0, "HOST[:GUEST]", COMMAND_RUN,
      "let it read and write below the directory HOST,\nwhich it sees as GUEST; may be given again"},
@@ -45,6 +53,10 @@ static const struct option_spec {
     {OPT_CONFIG, "config", 0, "FILE", COMMAND_MODULES,
      "this configuration file (default: reglet/config.yaml\nin $XDG_CONFIG_HOME, or else "
      "~/.reglet/config.yaml)"},
+    {OPT_CA_FILE, "ca-file", 0, "FILE", COMMAND_MODULES,
+     "verify TLS servers against these certificates (PEM),\nnot the system's"},
+    {OPT_NAMESERVER, "nameserver", 0, "ADDRESS:PORT", COMMAND_MODULES,
+     "ask this resolver, not the system's; may be given\nagain"},
     {OPT_TIMEOUT, "timeout", 0, "DURATION", COMMAND_MODULES, "stop it after 500ms, 5s, 2m, 1h"},
     {OPT_MEMORY_LIMIT, "memory-limit", 0, "MIB", COMMAND_MODULES,
      "its memory in MiB, 1 to 4096; -1: unlimited\n(default: 256)"},
@@ -126,11 +138,15 @@ static int set_option(struct options *options, enum option_id id, const char *va
     case OPT_NAME: options->name = value; break;
     case OPT_CONFIG: options->config_path = value; break;
     case OPT_GRANT: return set_grant(options, value);
+    case OPT_CA_FILE: options->ca_file = value; break;
+    case OPT_NAMESERVER: string_list_add(&options->nameservers, copy_text(value, strlen(value))); break;
     case OPT_TIMEOUT: return set_timeout(options, value);
     case OPT_MEMORY_LIMIT: return set_memory_limit(options, value);
     case OPT_FORMAT: return set_format(options, value);
     case OPT_VALUES: string_list_add(&options->values, copy_text(value, strlen(value))); break;
     case OPT_CHECK: options->check = true; break;
+    case OPT_ASK: string_list_add(&options->asks, copy_text(value, strlen(value))); break;
+    case OPT_SUGGEST: options->suggest = true; break;
     case OPT_ENV: return set_env(options, value);
     case OPT_DIR: return set_dir(options, value);
     case OPT_QUIET: options->verbosity = QUIET; break;
@@ -179,6 +195,14 @@ static int check_commands(const struct options *options, unsigned seen) {
     for (size_t i = 0; i < ARRAY_LEN(specs); i++)
         if ((seen & 1u << i) && !(specs[i].commands & options->command->bit))
             return bad_usage(options->command, "unknown option --%s", specs[i].name);
+    return EXIT_OK;
+}
+
+static int check_together(const struct options *options) {
+    if (options->suggest && options->asks.count > 0)
+        return bad_usage(options->command, "--suggest and --ask do not go together");
+    if (options->suggest && options->format != FORMAT_DEFAULT)
+        return bad_usage(options->command, "--suggest prints YAML; --format does not go with it");
     return EXIT_OK;
 }
 
@@ -235,11 +259,15 @@ int options_parse(int argc, char **argv, struct options *out) {
     if (!out->command)
         return bad_usage(NULL, "a command is missing");
     result = check_commands(out, seen);
+    if (result == EXIT_OK)
+        result = check_together(out);
     return result == EXIT_OK ? check_operands(out) : result;
 }
 
 void options_clear(struct options *options) {
     string_list_clear(&options->grants);
+    string_list_clear(&options->nameservers);
+    string_list_clear(&options->asks);
     string_list_clear(&options->values);
     string_list_clear(&options->env);
     string_list_clear(&options->dirs);

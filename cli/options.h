@@ -18,7 +18,11 @@ struct options {
     bool help;
     const char *name;
     const char *config_path;
+    const char *ca_file;
+    struct string_list nameservers;
     struct string_list grants;
+    struct string_list asks; /* requests to decide on */
+    bool suggest;
     struct string_list values; /* files, "-" for standard input */
     struct string_list env;    /* NAME=VALUE */
     struct string_list dirs;   /* HOST or HOST:GUEST */

@@ -44,6 +44,14 @@ static char *default_name(const char *path) {
     return copy_text(name, dot && dot > name ? (size_t)(dot - name) : strlen(name));
 }
 
+static const struct config_plugin *plugin_config(const struct session *session, const char *name) {
+    static const struct config_plugin nothing = {0};
+    const struct config_plugin *plugin = config_file_plugin(&session->config, name);
+    return plugin ? plugin : &nothing;
+}
+
+/* ---- the configuration ---- */
+
 static int read_config(struct session *session, const struct options *options, const char *name) {
     _cleanup_free_ char *message = NULL;
     if (!config_file_find(options->config_path, &session->config, &message)) {
@@ -51,14 +59,13 @@ static int read_config(struct session *session, const struct options *options, c
         return EXIT_BAD_USAGE;
     }
     const struct config_file *config = &session->config;
-    for (size_t i = 0; i < config->alarms.count; i++)
-        complain(NULL, "warn: %s", config->alarms.items[i]);
     if (session->verbosity == QUIET)
         return EXIT_OK;
     for (size_t i = 0; i < config->warnings.count; i++)
         complain(NULL, "warn: %s", config->warnings.items[i]);
-    const struct config_plugin *plugin = config_file_plugin(config, name);
-    if (plugin && plugin->capabilities.count > 0 && !plugin->sha256)
+    const struct config_plugin *plugin = plugin_config(session, name);
+    bool granted = plugin->capabilities.count + plugin->exec_pin_count > 0;
+    if (granted && !plugin->sha256 && config->level == REGLET_SECURITY_STANDARD)
         complain(
             NULL,
             "warn: %s:%zu:%zu: plugin \"%s\" has capabilities but no sha256: any module loaded under this "
@@ -67,6 +74,67 @@ static int read_config(struct session *session, const struct options *options, c
     return EXIT_OK;
 }
 
+/* What level strict would refuse: grants to a name that is not pinned. */
+static bool lacks_pin(const struct session *session, const struct options *options, const char *name) {
+    const struct config_plugin *plugin = plugin_config(session, name);
+    return session->config.level == REGLET_SECURITY_STRICT && !plugin->sha256 &&
+           plugin->capabilities.count + plugin->exec_pin_count + options->grants.count > 0;
+}
+
+/* The library would say it too, but not where the pin belongs and who knows it. */
+static int refuse_without_pin(const struct session *session, const struct options *options,
+                              const char *name) {
+    const struct config_file *config = &session->config;
+    const struct config_plugin *plugin = plugin_config(session, name);
+    const char *path = options->operands.items[0];
+    _cleanup_free_ char *word = shell_word(path);
+    complain(options->command->name,
+             "%s:%zu:%zu: security level strict grants only to pinned modules: plugin \"%s\" needs a sha256 "
+             "below its name in \"plugins\"; 'reglet grants --suggest%s %s' prints it",
+             config->path, plugin->name ? plugin->line : config->level_line,
+             plugin->name ? plugin->column : config->level_column, name, *path == '-' ? " --" : "", word);
+    return EXIT_BAD_USAGE;
+}
+
+/* ---- the runtime ---- */
+
+/*
+ * The files that decide what plugins may do, also where there is none yet: a plugin that may write the home
+ * directory must not write its own grants for the next call, nor whom that trusts.
+ */
+static void list_protected(const struct session *session, const struct options *options,
+                           struct string_list *out) {
+    static const char *const places[][2] = {{"XDG_CONFIG_HOME", "reglet"}, {"HOME", ".reglet"}};
+    const char *const files[] = {session->config.path, options->ca_file};
+    for (size_t i = 0; i < ARRAY_LEN(places); i++) {
+        const char *directory = getenv(places[i][0]);
+        if (directory && *directory == '/')
+            string_list_add(out, format_text("%s/%s", directory, places[i][1]));
+    }
+    for (size_t i = 0; i < ARRAY_LEN(files); i++)
+        if (files[i])
+            string_list_add(out, copy_text(files[i], strlen(files[i])));
+}
+
+static void set_limits(reglet_runtime_options *runtime, const struct session *session,
+                       const struct options *options) {
+    const struct config_file *config = &session->config;
+    runtime->memory_limit_mib =
+        options->memory_limit_given ? options->memory_limit_mib : config->memory_limit_mib;
+    runtime->default_timeout_ms = options->timeout_ms ? options->timeout_ms : config->timeout_ms;
+    runtime->max_evidence_bytes = config->max_evidence_bytes;
+    runtime->check_config = options->check;
+}
+
+/* What belongs to the options of a runtime and is not needed beyond reglet_runtime_new(). */
+struct lists {
+    struct string_list protected;
+    reglet_grant *grants;
+    reglet_exec_pin *exec_pins;
+    reglet_pin pin;
+    char *nameservers;
+};
+
 static size_t add_grants(reglet_grant *grants, size_t count, const char *name,
                          const struct string_list *list) {
     for (size_t i = 0; i < list->count; i++)
@@ -74,58 +142,65 @@ static size_t add_grants(reglet_grant *grants, size_t count, const char *name,
     return count;
 }
 
-/*
- * The files that decide what plugins may do, also where there is none yet: a plugin that may write the home
- * directory must not write its own grants for the next call.
- */
-static void list_protected(const struct session *session, struct string_list *out) {
-    static const char *const places[][2] = {{"XDG_CONFIG_HOME", "reglet"}, {"HOME", ".reglet"}};
-    for (size_t i = 0; i < ARRAY_LEN(places); i++) {
-        const char *directory = getenv(places[i][0]);
-        if (directory && *directory == '/')
-            string_list_add(out, format_text("%s/%s", directory, places[i][1]));
+static void set_grants(reglet_runtime_options *runtime, struct lists *lists, const struct session *session,
+                       const struct options *options, const char *name) {
+    const struct config_file *config = &session->config;
+    const struct config_plugin *plugin = plugin_config(session, name);
+    lists->grants = allocate((plugin->capabilities.count + options->grants.count) * sizeof *lists->grants);
+    size_t count = add_grants(lists->grants, 0, name, &plugin->capabilities);
+    runtime->grant_count = add_grants(lists->grants, count, name, &options->grants);
+    runtime->grants = lists->grants;
+    lists->exec_pins = allocate(plugin->exec_pin_count * sizeof *lists->exec_pins);
+    for (size_t i = 0; i < plugin->exec_pin_count; i++)
+        lists->exec_pins[i] = (reglet_exec_pin){.plugin = name,
+                                                .command = plugin->exec_pins[i].command,
+                                                .args = (const char *const *)plugin->exec_pins[i].args.items,
+                                                .arg_count = plugin->exec_pins[i].args.count};
+    runtime->exec_pins = lists->exec_pins;
+    runtime->exec_pin_count = plugin->exec_pin_count;
+    /* What is granted to every plugin applies where it declared that it wants it; a command declares nothing. */
+    if (options->command->bit != COMMAND_RUN) {
+        runtime->shared_grants = (const char *const *)config->shared_grants.items;
+        runtime->shared_grant_count = config->shared_grants.count;
     }
-    if (session->config.path)
-        string_list_add(out, copy_text(session->config.path, strlen(session->config.path)));
+    runtime->security_level = config->level;
+    runtime->broad_patterns = (const char *const *)config->broad_patterns.items;
+    runtime->broad_pattern_count = config->broad_patterns.count;
+}
+
+static char *join(const struct string_list *list) {
+    char *text = list->count > 0 ? copy_text(list->items[0], strlen(list->items[0])) : NULL;
+    for (size_t i = 1; i < list->count; i++) {
+        char *longer = format_text("%s,%s", text, list->items[i]);
+        free(text);
+        text = longer;
+    }
+    return text;
 }
 
 static int make_runtime(struct session *session, const struct options *options, const char *name,
-                        reglet_error **err) {
-    static const struct config_plugin nothing = {0};
-    const struct config_file *config = &session->config;
-    const struct config_plugin *plugin = config_file_plugin(config, name);
-    plugin = plugin ? plugin : &nothing;
-    _cleanup_free_ reglet_grant *grants =
-        allocate((plugin->capabilities.count + options->grants.count) * sizeof *grants);
-    size_t grant_count = add_grants(grants, 0, name, &plugin->capabilities);
-    grant_count = add_grants(grants, grant_count, name, &options->grants);
-    const reglet_pin pin = {.plugin = name, .sha256 = plugin->sha256};
-
-    struct string_list protected = {0};
-    list_protected(session, &protected);
-
+                        const char *sha256, reglet_error **err) {
+    struct lists lists = {.pin = {.plugin = name, .sha256 = sha256}};
     reglet_runtime_options runtime = REGLET_RUNTIME_OPTIONS_INIT;
-    runtime.grants = grants;
-    runtime.grant_count = grant_count;
-    runtime.pins = &pin;
-    runtime.pin_count = plugin->sha256 != NULL;
-    /* What is granted to every plugin applies where it declared that it wants it; a command declares nothing. */
-    if (options->command->bit != COMMAND_RUN) {
-        runtime.shared_grants = (const char *const *)config->shared_grants.items;
-        runtime.shared_grant_count = config->shared_grants.count;
-    }
-    runtime.memory_limit_mib =
-        options->memory_limit_given ? options->memory_limit_mib : config->memory_limit_mib;
-    runtime.default_timeout_ms = options->timeout_ms ? options->timeout_ms : config->timeout_ms;
-    runtime.max_evidence_bytes = config->max_evidence_bytes;
-    runtime.check_config = options->check;
-    runtime.protected_paths = (const char *const *)protected.items;
-    runtime.protected_path_count = protected.count;
+    set_limits(&runtime, session, options);
+    set_grants(&runtime, &lists, session, options, name);
+    runtime.pins = &lists.pin;
+    runtime.pin_count = sha256 != NULL;
+    list_protected(session, options, &lists.protected);
+    runtime.protected_paths = (const char *const *)lists.protected.items;
+    runtime.protected_path_count = lists.protected.count;
+    lists.nameservers = join(&options->nameservers);
+    runtime.nameservers = lists.nameservers;
+    runtime.ca_file = options->ca_file;
     runtime.log = log_event;
     runtime.log_user_data = &session->verbosity;
     reglet_status status = reglet_runtime_new(&runtime, &session->runtime, err);
-    string_list_clear(&protected);
-    bool operators = status == REGLET_ERR_INVALID_GRANT || status == REGLET_ERR_INVALID_ARGUMENT;
+    string_list_clear(&lists.protected);
+    free(lists.grants);
+    free(lists.exec_pins);
+    free(lists.nameservers);
+    bool operators = status == REGLET_ERR_INVALID_GRANT || status == REGLET_ERR_INVALID_ARGUMENT ||
+                     (status == REGLET_ERR_IO && options->ca_file);
     return status == REGLET_OK ? EXIT_OK : operators ? EXIT_BAD_USAGE : EXIT_FAILED;
 }
 
@@ -141,6 +216,55 @@ static int load(struct session *session, const struct options *options, const ch
                                                    : EXIT_FAILED;
 }
 
+static void unload(struct session *session) {
+    reglet_plugin_unref(session->plugin);
+    reglet_runtime_free(session->runtime);
+    session->plugin = NULL;
+    session->runtime = NULL;
+}
+
+/*
+ * `grants` answers at level strict for a name that is not pinned yet as it would be once it is: it is the command that
+ * prints what to pin. The module is described once without grants to learn its sha256.
+ */
+static int learn_sha256(struct session *session, const struct options *options, const char *name, char **out,
+                        reglet_error **err) {
+    reglet_runtime_options bare = REGLET_RUNTIME_OPTIONS_INIT;
+    const reglet_grants *grants = NULL;
+    set_limits(&bare, session, options);
+    int code = reglet_runtime_new(&bare, &session->runtime, err) == REGLET_OK ? EXIT_OK : EXIT_FAILED;
+    if (code == EXIT_OK)
+        code = load(session, options, name, err);
+    if (code == EXIT_OK && reglet_plugin_grants(session->plugin, &session->call, &grants, err) != REGLET_OK)
+        code = EXIT_FAILED;
+    if (code == EXIT_OK)
+        *out = copy_text(grants->sha256, strlen(grants->sha256));
+    reglet_grants_free(grants);
+    unload(session);
+    return code;
+}
+
+/* ---- the session ---- */
+
+static int open_plugin(struct session *session, const struct options *options, const char *name,
+                       reglet_error **err) {
+    const char *sha256 = plugin_config(session, name)->sha256;
+    _cleanup_free_ char *learned = NULL;
+    session->pinned = sha256 != NULL;
+    int code = EXIT_OK;
+    if (lacks_pin(session, options, name)) {
+        if (options->command->bit != COMMAND_GRANTS)
+            return refuse_without_pin(session, options, name);
+        code = learn_sha256(session, options, name, &learned, err);
+        sha256 = learned;
+    }
+    if (code == EXIT_OK)
+        code = make_runtime(session, options, name, sha256, err);
+    if (code == EXIT_OK)
+        code = load(session, options, name, err);
+    return code;
+}
+
 int session_open(struct session *session, const struct options *options, reglet_error **err) {
     *session = (struct session){.verbosity = options->verbosity, .call = REGLET_CALL_OPTIONS_INIT};
     _cleanup_free_ char *fallback = default_name(options->operands.items[0]);
@@ -152,18 +276,15 @@ int session_open(struct session *session, const struct options *options, reglet_
     if (code == EXIT_OK) {
         session->call.cancel = session->cancel;
         catch_signals(session->cancel);
-        code = make_runtime(session, options, name, err);
+        code = open_plugin(session, options, name, err);
     }
-    if (code == EXIT_OK)
-        code = load(session, options, name, err);
-    if (code != EXIT_OK)
+    if (code != EXIT_OK && *err)
         complain_error(options->command->name, *err);
     return code;
 }
 
 void session_close(struct session *session) {
-    reglet_plugin_unref(session->plugin);
-    reglet_runtime_free(session->runtime);
+    unload(session);
     reglet_cancel_token_unref(session->cancel);
     config_file_clear(&session->config);
 }

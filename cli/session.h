@@ -14,6 +14,7 @@ struct session {
     reglet_cancel_token *cancel; /* cancelled by the first Ctrl-C or SIGTERM */
     reglet_runtime *runtime;
     reglet_plugin *plugin;
+    bool pinned; /* the configuration has the module's sha256 */
     reglet_call_options call;
 };
 

@@ -6,23 +6,12 @@
 #include <string.h>
 
 enum {
-    CELL_BYTES = 400, /* more of one value is not read by people; --format json has it all */
     TEXT_LINES = 100,
     JSON_DEPTH = 128 /* the library lets no more than 100 pass */
 };
 
 void table_add(struct table *table, const char *text, size_t size) {
-    size_t shown = size;
-    if (size > CELL_BYTES)
-        for (shown = CELL_BYTES; (text[shown] & 0xC0) == 0x80 && shown > CELL_BYTES - 4;)
-            shown--; /* not in the middle of a character */
-    char *cell = term_clean(text, shown);
-    if (shown < size) {
-        char *shortened = format_text("%s… (%zu bytes)", cell, size);
-        free(cell);
-        cell = shortened;
-    }
-    string_list_add(&table->cells, cell);
+    string_list_add(&table->cells, term_clean_short(text, size));
 }
 
 void table_add_text(struct table *table, const char *text) {

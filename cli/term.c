@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { SHORT_BYTES = 400 }; /* more of one value is not read by people; --format json has it all */
+
 static const char replacement[] = "\xEF\xBF\xBD"; /* U+FFFD */
 
 /* Decodes one character; 0 when the bytes are not UTF-8 (RFC 3629). */
@@ -42,6 +44,7 @@ static bool is_unsafe(unsigned c) {
         {0x2060, 0x206F},   /* invisible operators, isolates, deprecated format characters */
         {0xFEFF, 0xFEFF},   /* byte order mark */
         {0xFFF9, 0xFFFB},   /* interlinear annotation */
+        {0xFFFE, 0xFFFF},   /* no characters; YAML refuses them, also in comments */
         {0xE0000, 0xE007F}, /* tags: invisible text */
     };
     for (size_t i = 0; i < ARRAY_LEN(unsafe); i++)
@@ -81,6 +84,19 @@ char *term_clean(const char *text, size_t size) {
     if (fclose(out) != 0)
         out_of_memory();
     return clean;
+}
+
+char *term_clean_short(const char *text, size_t size) {
+    size_t shown = size;
+    if (size > SHORT_BYTES)
+        for (shown = SHORT_BYTES; (text[shown] & 0xC0) == 0x80 && shown > SHORT_BYTES - 4;)
+            shown--; /* not in the middle of a character */
+    char *clean = term_clean(text, shown);
+    if (shown == size)
+        return clean;
+    char *shortened = format_text("%s… (%zu bytes)", clean, size);
+    free(clean);
+    return shortened;
 }
 
 static void write_json_escape(FILE *out, unsigned c) {
@@ -124,6 +140,14 @@ void term_write_json_string(FILE *out, const char *text) {
         i += length ? length : 1;
     }
     putc('"', out);
+}
+
+void term_write_json_member(FILE *out, const char *key, const char *text) {
+    fprintf(out, ",\"%s\":", key);
+    if (text)
+        term_write_json_string(out, text);
+    else
+        fputs("null", out);
 }
 
 size_t term_width(const char *text) {

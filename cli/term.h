@@ -13,12 +13,18 @@
  */
 char *term_clean(const char *text, size_t size);
 
+/* The same of a long text's beginning, which says that it is one. */
+char *term_clean_short(const char *text, size_t size);
+
 /* Writes text that is to stay as it is (JSON) on `out`. Only a terminal gets the same characters as JSON
  * escapes (\u001b), which mean the same; line breaks and tabs stay. */
 void term_write_json(FILE *out, const char *json, size_t size);
 
 /* Writes a JSON string, with its quotes. Safe on a terminal. */
 void term_write_json_string(FILE *out, const char *text);
+
+/* A comma, the key (which needs no escapes) and the text as a JSON string, or null. */
+void term_write_json_member(FILE *out, const char *key, const char *text);
 
 /* How many columns clean text takes, as far as characters are one column wide. */
 size_t term_width(const char *text);

@@ -56,6 +56,26 @@ void string_list_clear(struct string_list *list) {
     *list = (struct string_list){0};
 }
 
+bool is_plain_word(const char *text) {
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+./:,@%";
+    return *text && text[strspn(text, plain)] == '\0';
+}
+
+char *shell_word(const char *text) {
+    if (is_plain_word(text))
+        return copy_text(text, strlen(text));
+    char *word = allocate(strlen(text) * 4 + 3), *out = word;
+    *out++ = '\'';
+    for (; *text; text++) {
+        if (*text == '\'')
+            out = stpcpy(out, "'\\''");
+        else
+            *out++ = *text;
+    }
+    *out = '\'';
+    return word;
+}
+
 /* Levenshtein's distance; words longer than the table are not worth a guess. */
 static size_t distance(const char *a, const char *b) {
     enum { LONGEST = 32 };

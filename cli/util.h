@@ -13,8 +13,8 @@
 
 /* The exit codes of every command but `run`, which has its module's. */
 enum {
-    EXIT_OK = 0,        /* evidence with status true; a description; a schema */
-    EXIT_STATUS = 1,    /* evidence with status false */
+    EXIT_OK = 0,        /* evidence with status true; a description; a request that would be allowed */
+    EXIT_STATUS = 1,    /* evidence with status false; a request that would be denied */
     EXIT_BAD_USAGE = 2, /* arguments or the configuration file */
     EXIT_FAILED = 3     /* the plugin could not be loaded, or did not answer properly */
 };
@@ -50,6 +50,13 @@ struct string_list {
 };
 void string_list_add(struct string_list *list, char *taken);
 void string_list_clear(struct string_list *list);
+
+/* Whether a shell, and a reader of KEY=VALUE, take it for one word as it is. */
+bool is_plain_word(const char *text);
+
+/* One word for a shell. Plugins choose the paths that they ask for, and the operator is invited to paste what is printed: a
+ * file named `x; rm -r ~` must stay one word. */
+char *shell_word(const char *text);
 
 /* The word of `words` that somebody who wrote `word` most likely meant, or NULL. */
 const char *closest_word(const char *word, const char *const *words, size_t count);

@@ -38,6 +38,18 @@ typedef struct reglet_exec_pin {
     size_t arg_count;        /**< the command gets exactly as many */
 } reglet_exec_pin;
 
+/**
+ * Checks that a pin parses, as reglet_runtime_new() will demand of every one. Its `plugin` is not looked at.
+ *
+ * @param wrong_arg  receives, with REGLET_ERR_INVALID_GRANT, the index of the argument that is wrong, or arg_count when it is
+ *                   the command; may be NULL
+ * @return REGLET_OK; REGLET_ERR_INVALID_GRANT, with the offending character's offset in that argument or in "exec:" and the
+ *         command; REGLET_ERR_INVALID_ARGUMENT (NULL where a text is required); REGLET_ERR_NO_MEMORY
+ *
+ * Does no I/O. Any thread.
+ */
+REGLET_API reglet_status reglet_exec_pin_check(const reglet_exec_pin *pin, size_t *wrong_arg, reglet_error **err);
+
 /** How much a runtime demands of grants. */
 typedef enum reglet_security_level {
     REGLET_SECURITY_STANDARD = 0, /**< a broad grant is a warning */

@@ -197,8 +197,10 @@ static reglet_status ask_file(const struct visit *visit, const struct reglet__po
     const reglet_runtime *runtime = visit->plugin->runtime;
     bool reads = strncmp(request, read, strlen(read)) == 0;
     if (!reads && strncmp(request, write, strlen(write)) != 0)
-        return reglet__fail_at(err, REGLET_ERR_INVALID_GRANT, REGLET_DOMAIN_POLICY, strlen("fs:"),
-                               "\"%s\": ask for one file, as in fs:read:/etc/hosts", request);
+        return reglet__fail_at(
+            err, REGLET_ERR_INVALID_GRANT, REGLET_DOMAIN_POLICY, strlen("fs:"),
+            "capability \"%s\", character at byte %zu: ask for one file, as in fs:read:/etc/hosts", request,
+            strlen("fs:"));
     if (!runtime->wasi_host)
         return reglet__fail(err, REGLET_ERR_UNSUPPORTED, REGLET_DOMAIN_WASI, "%s", runtime->wasi_missing);
     const char *path = request + strlen(reads ? read : write) - 1;

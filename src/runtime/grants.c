@@ -97,18 +97,39 @@ static reglet_status take_pins(const reglet_runtime_options *options, reglet_run
     return REGLET_OK;
 }
 
+/* One argument at a time: then the one that is wrong is known. */
+reglet_status reglet_exec_pin_check(const reglet_exec_pin *pin, size_t *wrong_arg, reglet_error **err) {
+    if (!pin || !pin->command || (pin->arg_count && !pin->args))
+        return reglet__fail(err, REGLET_ERR_INVALID_ARGUMENT, REGLET_DOMAIN_POLICY,
+                            "exec pin: pin, its command or its args is NULL");
+    struct reglet__command_pin *parsed = NULL;
+    size_t wrong = pin->arg_count;
+    reglet_status status = reglet__command_pin_parse(pin->command, NULL, 0, &parsed, err);
+    reglet__command_pin_free(parsed);
+    for (size_t i = 0; i < pin->arg_count && status == REGLET_OK; i++) {
+        if (!pin->args[i])
+            return reglet__fail(err, REGLET_ERR_INVALID_ARGUMENT, REGLET_DOMAIN_POLICY,
+                                "exec pin: argument %zu is NULL", i);
+        parsed = NULL;
+        wrong = i;
+        status = reglet__command_pin_parse(pin->command, &pin->args[i], 1, &parsed, err);
+        reglet__command_pin_free(parsed);
+    }
+    if (status == REGLET_ERR_INVALID_GRANT && wrong_arg)
+        *wrong_arg = wrong;
+    return status;
+}
+
 static reglet_status take_exec_pin(reglet_runtime *runtime, const reglet_exec_pin *given,
                                    reglet_error **err) {
     struct exec_pin *pin = &runtime->exec_pins[runtime->exec_pin_count];
     reglet_status status = reglet__check_name(given->plugin, "runtime options: exec pin", err);
     if (status != REGLET_OK)
         return status;
-    if (!given->command || (given->arg_count && !given->args))
-        return reglet__fail(err, REGLET_ERR_INVALID_ARGUMENT, REGLET_DOMAIN_RUNTIME,
-                            "runtime options: an exec pin of plugin \"%s\" has no command, or args is NULL",
-                            given->plugin);
     reglet_error *error = NULL;
-    status = reglet__command_pin_parse(given->command, given->args, given->arg_count, &pin->pin, &error);
+    status = reglet_exec_pin_check(given, NULL, &error);
+    if (status == REGLET_OK)
+        status = reglet__command_pin_parse(given->command, given->args, given->arg_count, &pin->pin, &error);
     if (status == REGLET_OK)
         status = reglet__exec_resolve_pin(pin->pin);
     if (status == REGLET_OK && !(pin->plugin = strdup(given->plugin)))
