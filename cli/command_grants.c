@@ -137,31 +137,34 @@ static void print_json(const struct session *session, const struct declared_list
 
 /* ---- --suggest ---- */
 
-/* NULL, or what stands above a capability in the suggestion. */
-static char *comment_on(const struct declared *declared, bool refused) {
+/* One that cannot be pasted becomes a comment that says why. */
+static struct suggested suggestion_of(const struct declared *declared, bool strict, char **comment) {
     const reglet_capability_view *view = declared->view;
+    const char *capability = declared->capability;
     if (!view->valid)
-        return format_text("Not a capability: %s", view->sentence);
-    if (!declared->grantable)
-        return format_text("Not a grant; grant what it needs of this: %s", view->sentence);
-    if (view->broad)
-        return format_text("Broad, risk %s%s: %s", reglet_risk_name(view->risk),
-                           refused ? ", and refused at level strict" : "", view->sentence);
-    return declared->covered == COVERED_UNKNOWN ? format_text("In part granted already, perhaps.") : NULL;
+        *comment = format_text("No grant: %s", view->sentence);
+    else if (!declared->grantable)
+        *comment = format_text("No grant, grant what it needs of this: %s: %s", capability, view->sentence);
+    else if (view->broad && strict)
+        *comment = format_text("Broad, which level strict refuses: %s: %s", capability, view->sentence);
+    else if (view->broad)
+        *comment = format_text("Broad, risk %s: %s", reglet_risk_name(view->risk), view->sentence);
+    else if (declared->covered == COVERED_UNKNOWN)
+        *comment = format_text("Granted already in part, perhaps.");
+    bool pasted = declared->grantable && !(view->broad && strict);
+    return (struct suggested){pasted ? capability : NULL, *comment};
 }
 
 static void print_suggestion(const struct session *session, const struct declared_list *list) {
     struct suggested *items = allocate(list->count * sizeof *items);
     char **comments = allocate(list->count * sizeof *comments);
+    bool strict = session->config.level == REGLET_SECURITY_STRICT;
     size_t count = 0;
     for (size_t i = 0; i < list->count; i++) {
         const struct declared *declared = &list->items[i];
-        bool refused = session->config.level == REGLET_SECURITY_STRICT && declared->view->broad;
         if (declared->covered == COVERED_YES)
             continue;
-        comments[count] = comment_on(declared, refused);
-        items[count] = (struct suggested){declared->capability, comments[count],
-                                          .only_comment = refused || !declared->grantable};
+        items[count] = suggestion_of(declared, strict, &comments[count]);
         count++;
     }
     _cleanup_free_ char *yaml =

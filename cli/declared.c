@@ -7,7 +7,7 @@
 /* What two capabilities have in common when they are about the same: "fs:read", "env", … */
 static size_t kind_size(const char *capability) {
     size_t size = strcspn(capability, ":");
-    bool has_two = strncmp(capability, "fs:", 3) == 0;
+    bool has_two = strncmp(capability, "fs:", 3) == 0; /* reading says nothing of writing */
     return has_two ? 3 + strcspn(capability + 3, ":") : size;
 }
 
@@ -21,11 +21,20 @@ static bool has_grant_of_its_kind(const reglet_grants *grants, const char *capab
     return false;
 }
 
-/* Whether the decision on it as a request is the whole answer: not where more lies below a URL, and not where a command
- * has pinned arguments. */
+static bool starts_with(const char *text, const char *start) {
+    return strncmp(text, start, strlen(start)) == 0;
+}
+
+/* Whether the decision on it as a request is the whole answer: not where more lies below a URL. */
 static bool is_one_request(const char *capability) {
-    bool is_url = strncmp(capability, "network:", strlen("network:")) == 0 && strstr(capability, "://");
-    return !is_url && strncmp(capability, "exec:", strlen("exec:")) != 0;
+    return !(starts_with(capability, "network:") && strstr(capability, "://"));
+}
+
+/* What the library did not find granted is not: for one command, where no arguments are pinned. */
+static bool is_certain(const struct session *session, const char *capability) {
+    const struct config_plugin *plugin =
+        config_file_plugin(&session->config, reglet_plugin_name(session->plugin));
+    return !strchr(capability, '*') && (!plugin || plugin->exec_pin_count == 0);
 }
 
 /* What the library certainly knows stands in `granted_by`. A declaration of one thing is asked for; a pattern is not granted
@@ -40,8 +49,11 @@ static reglet_status judge(const struct session *session, const reglet_grants *g
     }
     if (!declared->view->valid || !has_grant_of_its_kind(grants, declared->capability))
         return REGLET_OK;
+    bool is_command = starts_with(declared->capability, "exec:");
+    if (is_command && is_certain(session, declared->capability))
+        return REGLET_OK;
     declared->covered = COVERED_UNKNOWN;
-    if (!declared->grantable || !is_one_request(declared->capability))
+    if (is_command || !declared->grantable || !is_one_request(declared->capability))
         return REGLET_OK;
     const reglet_decision *decision = NULL;
     _cleanup_error_ reglet_error *error = NULL;

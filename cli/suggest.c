@@ -100,10 +100,8 @@ static void write_comment(FILE *out, const char *text) {
 static void write_item(FILE *out, const struct suggested *item) {
     if (item->comment)
         write_comment(out, item->comment);
-    if (item->only_comment) {
-        write_comment(out, item->capability);
+    if (!item->capability)
         return;
-    }
     fputs("      ", out);
     write_capability(out, item->capability);
 }

@@ -8,9 +8,8 @@
 
 /* One capability of a suggestion. */
 struct suggested {
-    const char *capability;
-    const char *comment; /* stands above it; NULL: none */
-    bool only_comment;   /* it is not granted by pasting */
+    const char *capability; /* NULL: only a comment */
+    const char *comment;    /* stands above it; NULL: none */
 };
 
 /*

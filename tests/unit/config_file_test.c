@@ -37,6 +37,19 @@ static void refuse(const char *text, const char *expected) {
     refuse_bytes(text, strlen(text), expected);
 }
 
+/* Refused, with a message that starts so. */
+static void refuse_at(const char *text, const char *expected) {
+    struct config_file config = {0};
+    char *message = NULL;
+    if (config_file_parse("c.yaml", text, strlen(text), &config, &message)) {
+        config_file_clear(&config);
+        fail_msg("accepted, instead of: %s", expected);
+    }
+    if (strncmp(message, expected, strlen(expected)) != 0)
+        fail_msg("\"%s\" does not start with \"%s\"", message, expected);
+    free(message);
+}
+
 /* ---- what the keys mean ---- */
 
 static void parse__nothing_is_an_empty_configuration(void **state) {
@@ -132,23 +145,59 @@ static void parse__what_is_not_implemented_is_one_warning_with_its_place(void **
     config_file_clear(&config);
 }
 
-static void parse__level_strict_is_an_alarm_and_standard_is_nothing(void **state) {
+static void parse__levels_have_their_names_and_standard_is_the_default(void **state) {
     (void)state;
-    struct config_file config = accept("security: {level: strict}\n");
-    assert_int_equal(config.alarms.count, 1);
-    assert_non_null(
-        strstr(config.alarms.items[0], "c.yaml:1:12: security level strict is not implemented yet"));
-    config_file_clear(&config);
-    config = accept("security: {level: standard}\n");
-    assert_int_equal(config.alarms.count + config.warnings.count, 0);
-    config_file_clear(&config);
+    static const struct {
+        const char *text;
+        reglet_security_level level;
+        size_t column;
+    } levels[] = {
+        {"{}\n", REGLET_SECURITY_STANDARD, 0},
+        {"security: {level: standard}\n", REGLET_SECURITY_STANDARD, 19},
+        {"security: {level: strict}\n", REGLET_SECURITY_STRICT, 19},
+        {"security: {level: permissive}\n", REGLET_SECURITY_PERMISSIVE, 19},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(levels); i++) {
+        struct config_file config = accept(levels[i].text);
+        assert_int_equal(config.level, levels[i].level);
+        assert_int_equal(config.level_column, levels[i].column);
+        assert_int_equal(config.warnings.count, 0);
+        config_file_clear(&config);
+    }
+    refuse("security: {level: Strict}\n",
+           "c.yaml:1:19: \"level\" should be strict, standard or permissive, not \"Strict\"");
 }
 
-static void parse__argument_pins_are_known_and_warned_about(void **state) {
+static void parse__broad_patterns_are_capabilities(void **state) {
     (void)state;
-    struct config_file config = accept("plugins: {p: {exec: [{path: /usr/bin/git, args: [status]}]}}\n");
-    assert_int_equal(config.warnings.count, 1);
-    assert_non_null(strstr(config.warnings.items[0], "\"exec\" is not implemented yet"));
+    struct config_file config = accept(
+        "security: {custom_broad_patterns: ['fs:read:/srv/**', {kind: network, pattern: outbound:22}]}\n");
+    assert_int_equal(config.broad_patterns.count, 2);
+    assert_string_equal(config.broad_patterns.items[0], "fs:read:/srv/**");
+    assert_string_equal(config.broad_patterns.items[1], "network:outbound:22");
+    assert_int_equal(config.shared_grants.count, 0);
+    assert_int_equal(config.warnings.count, 0);
+    config_file_clear(&config);
+    refuse_at("security:\n  custom_broad_patterns:\n  - /srv/**\n", "c.yaml:3:5: ");
+}
+
+static void parse__argument_pins_belong_to_their_plugin(void **state) {
+    (void)state;
+    struct config_file config = accept("plugins:\n"
+                                       "  p:\n"
+                                       "    exec:\n"
+                                       "    - path: /usr/bin/git\n"
+                                       "      args: [status, '--short', \"/srv/*\", 22]\n"
+                                       "    - {path: git, args: []}\n");
+    const struct config_plugin *plugin = config_file_plugin(&config, "p");
+    assert_int_equal(plugin->exec_pin_count, 2);
+    assert_string_equal(plugin->exec_pins[0].command, "/usr/bin/git");
+    assert_int_equal(plugin->exec_pins[0].args.count, 4);
+    assert_string_equal(plugin->exec_pins[0].args.items[2], "/srv/*");
+    assert_string_equal(plugin->exec_pins[0].args.items[3], "22");
+    assert_string_equal(plugin->exec_pins[1].command, "git");
+    assert_int_equal(plugin->exec_pins[1].args.count, 0);
+    assert_int_equal(config.warnings.count, 0);
     config_file_clear(&config);
 }
 
@@ -186,6 +235,25 @@ static void parse__malformed_pattern_points_at_its_character(void **state) {
     assert_false(config_file_parse("c.yaml", text, strlen(text), &config, &message));
     assert_memory_equal(message, "c.yaml:2:", 9);
     free(message);
+}
+
+static void parse__a_wrong_argument_pin_points_at_its_character(void **state) {
+    (void)state;
+    refuse_at("plugins:\n  p:\n    exec:\n    - path: git\n      args:\n      - ok\n      - b[c\n",
+              "c.yaml:7:10: pinned argument \"b[c\"");
+    refuse_at("plugins:\n  p:\n    exec:\n    - {args: [], path: /usr/bin/../git}\n", "c.yaml:4:33: ");
+    refuse_at("plugins:\n  p:\n    exec:\n    - {args: [], path: \"**\"}\n", "c.yaml:4:24: ");
+    refuse_at("plugins:\n  p:\n    exec:\n    - {args: [], path: /usr/bin/*}\n", "c.yaml:4:24: ");
+    refuse("plugins: {p: {exec: [{path: git}]}}\n",
+           "c.yaml:1:22: an entry of \"exec\" needs \"path\" and \"args\" ([]: it gets no arguments)");
+    refuse("plugins: {p: {exec: [{args: []}]}}\n",
+           "c.yaml:1:22: an entry of \"exec\" needs \"path\" and \"args\" ([]: it gets no arguments)");
+    refuse("plugins: {p: {exec: [{path: git, args: status}]}}\n",
+           "c.yaml:1:40: \"args\" should be a list, not \"status\"");
+    refuse("plugins: {p: {exec: [{path: git, args: [~]}]}}\n",
+           "c.yaml:1:41: an argument should be text, not nothing");
+    refuse("plugins: {p: {exec: [git]}}\n",
+           "c.yaml:1:22: an entry of \"exec\" should be a mapping, not \"git\"");
 }
 
 static void parse__a_mask_that_is_no_number_is_refused(void **state) {
@@ -458,8 +526,10 @@ int main(void) {
         cmocka_unit_test(parse__limits_and_timeout_are_those_of_the_library),
         cmocka_unit_test(parse__evidence_limit_0_means_never_shortened),
         cmocka_unit_test(parse__what_is_not_implemented_is_one_warning_with_its_place),
-        cmocka_unit_test(parse__level_strict_is_an_alarm_and_standard_is_nothing),
-        cmocka_unit_test(parse__argument_pins_are_known_and_warned_about),
+        cmocka_unit_test(parse__levels_have_their_names_and_standard_is_the_default),
+        cmocka_unit_test(parse__broad_patterns_are_capabilities),
+        cmocka_unit_test(parse__argument_pins_belong_to_their_plugin),
+        cmocka_unit_test(parse__a_wrong_argument_pin_points_at_its_character),
         cmocka_unit_test(parse__unknown_key_is_an_error_with_a_guess),
         cmocka_unit_test(parse__a_key_twice_is_an_error),
         cmocka_unit_test(parse__malformed_pattern_points_at_its_character),
