@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <sys/prctl.h>
@@ -25,7 +26,8 @@ enum {
     KERNEL_SIGNALS_SIZE = 8, /* bytes of the kernel's signal set */
     LAST_SIGNAL = 64,
     ABOVE_ALL_SLOTS = 16,
-    KILL_AGAIN_MS = 5 /* how long to wait for the dead before looking for who is left */
+    COMMAND_STACK = 16384, /* until it is another program */
+    KILL_AGAIN_MS = 5      /* how long to wait for the dead before looking for who is left */
 };
 
 struct keeper {
@@ -102,7 +104,8 @@ QUIET static bool become_keeper(struct keeper *keeper) {
 
 /* --- The command ------------------------------------------------------------------------------------------ */
 
-QUIET _Noreturn static void run_command(const struct keeper *keeper) {
+QUIET static int run_command(void *argument) {
+    const struct keeper *keeper = argument;
     const struct reglet__keeper_plan *plan = keeper->plan;
     const unsigned long long none = 0;
     /* A keeper that was killed cannot kill any more. */
@@ -120,15 +123,14 @@ QUIET _Noreturn static void run_command(const struct keeper *keeper) {
     give_up(keeper->control, REGLET__KEEPER_NO_EXEC);
 }
 
-/* A fork, also here: with the host's memory shared, a stack would have to be made for the command's first steps. */
+/* The C library's clone() by its other name: where ThreadSanitizer is, clone() is a function of its own that takes locks. */
+extern int __clone(int (*run)(void *), void *stack, int flags, void *argument, ...);
+
+/* The command's first steps are taken in the keeper's memory, while the keeper stands still: a second copy of the page
+ * tables is not made. */
 QUIET static bool start_command(struct keeper *keeper) {
-#if defined(__s390x__)
-    keeper->command = (pid_t)syscall(SYS_clone, 0L, (long)SIGCHLD, 0L, 0L, 0L);
-#else
-    keeper->command = (pid_t)syscall(SYS_clone, (long)SIGCHLD, 0L, 0L, 0L, 0L);
-#endif
-    if (keeper->command == 0)
-        run_command(keeper);
+    _Alignas(16) char stack[COMMAND_STACK];
+    keeper->command = __clone(run_command, stack + sizeof stack, CLONE_VM | CLONE_VFORK | SIGCHLD, keeper);
     if (keeper->command < 0)
         return false;
     /* The pipes end with the command. */
