@@ -104,8 +104,8 @@ typedef struct reglet_runtime_options {
     int64_t max_evidence_bytes;
     /** Bytes read from a guest as one answer. 0: 64 MiB, which is also the most. */
     int64_t max_result_bytes;
-    /** Bytes one call may write to stdout and stderr together, and as many again to log_message. 0: 1 MiB.
-        -1: unlimited. Passing it ends the call. */
+    /** Bytes one call may write to stdout and stderr together, and as many again to log_message, in 10,000 messages
+        at most. 0: 1 MiB. -1: unlimited. Passing it ends the call. */
     int64_t max_output_bytes;
     /** Elements of all tables of one instance together. 0: 1,000,000. */
     int64_t max_table_elements;

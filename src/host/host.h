@@ -57,10 +57,12 @@ struct reglet__host {
         *environment; /* "NAME=value", as it was when the runtime was made: env_get, and the PATH */
     size_t environment_count;
 
-    uint64_t log_bytes;     /* written by log_message so far */
-    uint64_t max_log_bytes; /* passing it stops the call with OUTPUT_LIMIT; UINT64_MAX: unlimited */
-    unsigned denials;       /* reported so far */
-    bool answering;         /* the guest's allocate runs */
+    uint64_t log_messages, log_bytes; /* what log_message was given so far */
+    /* Passing one stops the call with OUTPUT_LIMIT; UINT64_MAX: unlimited. */
+    uint64_t max_log_messages, max_log_bytes;
+    unsigned denials; /* reported so far */
+    unsigned said;    /* events of the library about this call's requests so far */
+    bool answering;   /* the guest's allocate runs */
 
     /* An event: level, source, message, request id (of the request, or NULL) and attributes are filled in. Called on the
      * call's thread. */

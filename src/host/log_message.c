@@ -8,13 +8,17 @@
 #include "util/cleanup.h"
 #include "util/limits.h"
 
-static bool count_bytes(struct reglet__guest *guest, struct reglet__host *host, uint32_t size) {
-    if (size <= host->max_log_bytes - host->log_bytes) {
+/* Each message is an event, however few bytes it has. */
+static bool count(struct reglet__guest *guest, struct reglet__host *host, uint32_t size) {
+    bool too_many = host->log_messages >= host->max_log_messages;
+    if (!too_many && size <= host->max_log_bytes - host->log_bytes) {
+        host->log_messages++;
         host->log_bytes += size;
         return true;
     }
-    reglet__guest_stop(guest, REGLET_ERR_OUTPUT_LIMIT, "the plugin logged more than %llu bytes",
-                       (unsigned long long)host->max_log_bytes);
+    reglet__guest_stop(guest, REGLET_ERR_OUTPUT_LIMIT, "the plugin logged more than %llu %s",
+                       (unsigned long long)(too_many ? host->max_log_messages : host->max_log_bytes),
+                       too_many ? "messages" : "bytes");
     return false;
 }
 
@@ -50,7 +54,7 @@ bool reglet__host_log_message(struct reglet__guest *guest, union reglet__slot *s
     _cleanup_free_ char *bytes = copy_request(guest, slots[0].u64, &size);
     if (!bytes)
         return out_of_memory(guest);
-    if (!count_bytes(guest, host, size))
+    if (!count(guest, host, size))
         return false;
     struct reglet__log_request request;
     if (reglet__log_request_parse(bytes, size, &request) != REGLET_OK)

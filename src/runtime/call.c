@@ -116,6 +116,8 @@ static reglet_status open_call(struct call *call, uint32_t *exit_code, reglet_er
         .request_id = call->setup->visit->request_id,
         .environment = (const char *const *)runtime->environment,
         .environment_count = runtime->environment_count,
+        .max_log_messages =
+            runtime->limits.output_bytes == UINT64_MAX ? UINT64_MAX : REGLET__MAX_LOG_MESSAGES,
         .max_log_bytes = runtime->limits.output_bytes,
         .log = host_said,
         .denied = request_denied,

@@ -37,6 +37,7 @@ enum {
     REGLET__MAX_LOG_ATTRS = 64,      /* attributes of one log_message */
     REGLET__MAX_LOG_LINE = 16384,    /* bytes of one line on stdout or stderr; longer ones are split */
     REGLET__MAX_LOG_REQUEST = 65536, /* bytes of one log_message request */
+    REGLET__MAX_LOG_MESSAGES = 10000, /* of one call, unless its output is unlimited */
     REGLET__MAX_OPEN_FILES = 256,    /* descriptors of one instance, with stdio and preopens */
     REGLET__MAX_COOKIES = 1 << 20,   /* places in all open directories of one instance: 32 bytes each */
     REGLET__MAX_DENIALS = 1000,      /* refusals of one call that are reported; more are refused silently */

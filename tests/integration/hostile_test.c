@@ -162,7 +162,9 @@ static void observe__floods_of_output_are_limited(void **state) {
         {"flood_stdout", REGLET_ERR_OUTPUT_LIMIT, "1048576"},
         {"flood_stderr", REGLET_ERR_OUTPUT_LIMIT, "1048576"},
         {"flood_line", REGLET_ERR_OUTPUT_LIMIT, "1048576"},
-        {"flood_log", REGLET_ERR_OUTPUT_LIMIT, "1048576"},
+        {"flood_log", REGLET_ERR_OUTPUT_LIMIT, "logged more than 10000 messages"},
+        {"flood_log_empty", REGLET_ERR_OUTPUT_LIMIT, "logged more than 10000 messages"},
+        {"flood_log_long", REGLET_ERR_OUTPUT_LIMIT, "logged more than 1048576 bytes"},
         {"log_requests", REGLET_OK, "\"status\":true"},
     };
     RUN(attacks, 0);
