@@ -52,7 +52,7 @@ struct reglet__host {
     const struct reglet__policy *policy; /* never NULL: one without grants where nothing is granted */
     struct reglet__wasi *wasi;           /* the same call's: files are decided there */
     const char *plugin;
-    const char *request_id; /* the caller's, or NULL */
+    const char *request_id; /* of the request that is being served, else the caller's; or NULL */
     const char *const
         *environment; /* "NAME=value", as it was when the runtime was made: env_get, and the PATH */
     size_t environment_count;

@@ -88,8 +88,8 @@ static reglet_status read_context(struct reglet__host_request *request) {
         char *clean = reglet__arena_alloc(&request->arena, room);
         if (!clean)
             return REGLET_ERR_NO_MEMORY;
-        reglet__clean_line(id->text, id->size, clean, room);
-        request->request_id = clean;
+        reglet__clean_line(id->text, id->size, clean, REGLET__MAX_REQUEST_ID + 1);
+        request->request_id = request->host->request_id = clean;
     }
     reglet_status status = read_timeout(request, reglet__json_get(request->json, "timeout_ms"));
     if (status == REGLET_OK)
@@ -181,7 +181,9 @@ bool reglet__host_answer(struct reglet__guest *guest, union reglet__slot *slots,
         return false;
     }
     reglet_status status = run(&request, slots[0].u64, serve);
+    const char *callers_id = host->request_id;
     if (!request.ended)
+    host->request_id = callers_id;
         status = sort_out(&request, status);
     bool go_on = request.ended         ? false
                  : status == REGLET_OK ? respond(&request, slots)

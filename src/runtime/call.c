@@ -24,7 +24,7 @@ struct call {
 static void send_event(const struct call *call, reglet_log_event *event) {
     event->plugin = call->setup->visit->plugin->name;
     if (!event->request_id)
-        event->request_id = call->setup->visit->request_id;
+        event->request_id = call->host.request_id;
     reglet__runtime_log(call->setup->visit->plugin->runtime, event);
 }
 

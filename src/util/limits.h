@@ -40,6 +40,9 @@ enum {
     REGLET__MAX_LOG_MESSAGES = 10000, /* of one call, unless its output is unlimited */
     REGLET__MAX_OPEN_FILES = 256,    /* descriptors of one instance, with stdio and preopens */
     REGLET__MAX_COOKIES = 1 << 20,   /* places in all open directories of one instance: 32 bytes each */
+    REGLET__MAX_HOST_MESSAGE = 3 * 4096, /* bytes of an error's message, and of what a denial says was asked: twice a pattern */
+    REGLET__MAX_HOST_EVENTS = 1000,  /* events of the library about the requests of one call; more are not logged */
+    REGLET__MAX_REQUEST_ID = 256,    /* bytes of a request's own id, in what is logged about it */
     REGLET__MAX_DENIALS = 1000,      /* refusals of one call that are reported; more are refused silently */
     REGLET__MAX_SUBSCRIPTIONS = 128, /* of one poll_oneoff */
     REGLET__MAX_IOVECS = 1024,       /* of one fd_read, fd_write, … */

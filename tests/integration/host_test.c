@@ -89,6 +89,91 @@ static void request__context_bounds_it(void **state) {
                     "timeout_ms must be a whole number");
 }
 
+/* --- Denials ---------------------------------------------------------------------------------------------- */
+
+/* Functions of every kind that denies, each asked for `name` in the place where a name fits; single quotes are double ones. */
+static const char *const denied_requests[][2] = {
+    {"env_get", "{'name':'%s','context':{'request_id':'%s'}}"},
+    {"fs_read", "{'path':'/nowhere/%s','context':{'request_id':'%s'}}"},
+    {"fs_stat", "{'path':'/nowhere/%s','context':{'request_id':'%s'}}"},
+    {"fs_write", "{'path':'/nowhere/%s','mode':'create','context':{'request_id':'%s'}}"},
+    {"exec_command", "{'command':'/nowhere/%s','context':{'request_id':'%s'}}"},
+    {"dns_lookup", "{'hostname':'%s.example','type':'A','context':{'request_id':'%s'}}"},
+    {"tcp_connect", "{'host':'%s.example','port':1,'context':{'request_id':'%s'}}"},
+    {"smtp_connect", "{'host':'%s.example','port':1,'context':{'request_id':'%s'}}"},
+    {"http_request", "{'url':'http://%s.example/','context':{'request_id':'%s'}}"},
+};
+enum { DENIED_REQUESTS = sizeof denied_requests / sizeof *denied_requests };
+
+/* The response to each of them, by a plugin that is granted nothing; `check` sees it. */
+static void each_denied(const char *name, const char *id, struct events *events,
+                        void (*check)(size_t which, const char *response)) {
+    reglet_runtime_options options = REGLET_RUNTIME_OPTIONS_INIT;
+    options.log = events_collect;
+    options.log_user_data = events;
+    reglet_runtime *runtime = new_runtime(&options);
+    reglet_plugin *plugin = load_guest(runtime, "relay");
+    for (size_t i = 0; i < DENIED_REQUESTS; i++) {
+        char request[256];
+        const char *format = denied_requests[i][1], *hole = strstr(format, "%s"),
+                   *second = strstr(hole + 2, "%s");
+        snprintf(request, sizeof request, "%.*s%s%.*s%s%s", (int)(hole - format), format, name,
+                 (int)(second - hole - 2), hole + 2, id, second + 2);
+        char *response = relay(plugin, denied_requests[i][0], "%s", request);
+        check(i, response);
+        free(response);
+    }
+    reglet_plugin_unref(plugin);
+    reglet_runtime_free(runtime);
+}
+
+static void expect_capability(size_t which, const char *response) {
+    (void)which;
+    expect_member(response, "/error/type", "capability");
+    expect_member_contains(response, "/error/message", "permission denied");
+}
+
+static void denial__has_the_request_id_of_its_context(void **state) {
+    (void)state;
+    struct events events;
+    events_init(&events);
+    each_denied("A", "from-the-plugin", &events, expect_capability);
+    size_t found = 0;
+    for (const char *at = events.text; (at = strstr(at, "denial|relay|from-the-plugin|permission denied|"));
+         at++)
+        found++;
+    assert_int_equal(found, DENIED_REQUESTS);
+    each_denied("A", "\\u001b[2J\\n", &events, expect_capability);
+    assert_true(events_contain(&events, "denial|relay|\\x1b[2J\\n|permission denied|"));
+    assert_null(strchr(events.text, '\x1b'));
+    events_free(&events);
+}
+
+/* What a host's name may not hold is no denial, and is quoted all the same. */
+static void expect_shown(size_t which, const char *response) {
+    static const char *const marks[] = {"\x1b", "\n", "\xc2\x9b", "\xe2\x80\xae"};
+    char *message = json_member(response, "/error/message");
+    assert_non_null(message);
+    for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
+        if (strstr(message, marks[i]))
+            fail_msg("%s: %s", denied_requests[which][0], message);
+    if (!strstr(message, "\\x1b]52;c;aGk=\\x07\\n\\x9b31m\\u202e"))
+        fail_msg("%s: %s", denied_requests[which][0], message);
+    free(message);
+}
+
+static void denial__of_a_name_that_steers_a_terminal_shows_it(void **state) {
+    (void)state;
+    struct events events;
+    events_init(&events);
+    each_denied("\\u001b]52;c;aGk=\\u0007\\n\\u009b31m\\u202e", "r", &events, expect_shown);
+    assert_null(strchr(events.text, '\x1b'));
+    assert_null(strstr(events.text, "\xc2\x9b"));
+    assert_null(strstr(events.text, "\xe2\x80\xae"));
+    assert_true(events_contain(&events, "\\x1b]52;c;aGk=\\x07\\n\\x9b31m\\u202e"));
+    events_free(&events);
+}
+
 /* --- Where requests lie and responses go ------------------------------------------------------------------ */
 
 static void observe_guest(const char *guest, reglet_status status, const char *part) {
@@ -107,10 +192,15 @@ static void observe_guest(const char *guest, reglet_status status, const char *p
 
 static void request__anywhere_in_memory_or_outside_is_answered(void **state) {
     (void)state;
-    static const char *const guests[] = {"response_taken", "request_outside", "request_wraps", "request_huge",
-                                         "request_nothing"};
-    for (size_t i = 0; i < sizeof guests / sizeof *guests; i++)
-        observe_guest(guests[i], REGLET_OK, "\"status\":true");
+    static const char *const cases[][2] = {
+        {"response_taken", "\"type\":\"capability\",\"code\":\"EPERM\""},
+        {"request_outside", "\"type\":\"validation\",\"code\":\"EFAULT\""},
+        {"request_wraps", "\"type\":\"validation\",\"code\":\"EFAULT\""},
+        {"request_huge", "\"type\":\"validation\",\"code\":\"EMSGSIZE\""},
+        {"request_nothing", "\"type\":\"validation\",\"code\":\"EINVAL\""},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        observe_guest(cases[i][0], REGLET_OK, cases[i][1]);
 }
 
 static void response__that_does_not_fit_ends_the_call_and_says_so(void **state) {
@@ -218,8 +308,8 @@ static reglet_result *observe_echo(struct custom *custom, const char *kind, cons
 
 static void host_function__sees_the_request_and_answers(void **state) {
     (void)state;
-    struct custom custom = {.asks = {"read:a"}, .response = "{\"a\":1}"};
-    expect_evidence(observe_echo(&custom, "kv", "kv:read:*", 5000, NULL), "\"status\":true");
+    struct custom custom = {.asks = {"read:a"}, .response = "{\"status\":true,\"data\":{\"a\":1}}"};
+    expect_evidence(observe_echo(&custom, "kv", "kv:read:*", 5000, NULL), "\"data\":{\"a\":1}");
     assert_int_equal(custom.asked, 1);
     assert_int_equal(custom.served, 1);
     assert_string_equal(custom.request, "{\"name\":\"HOME\"}");
@@ -233,10 +323,13 @@ static void host_function__denied_is_never_served_and_reported(void **state) {
     struct events events;
     events_init(&events);
     struct custom custom = {.asks = {"read:a"}, .response = "{}"};
-    expect_evidence(observe_echo(&custom, "kv", NULL, 0, &events), "\"status\":true");
+    expect_evidence(
+        observe_echo(&custom, "kv", NULL, 0, &events),
+        "\"message\":\"permission denied: kv:read:a: no grant covers it; a grant that would allow it: "
+        "kv:read:a\",\"type\":\"capability\",\"code\":\"EPERM\"");
     assert_int_equal(custom.asked, 1);
     assert_int_equal(custom.served, 0);
-    assert_true(events_contain(&events, "asked=kv:read:a"));
+    assert_true(events_contain(&events, "denial|custom_echo|r-1|permission denied|asked=kv:read:a"));
     assert_true(events_contain(&events, "grant=kv:read:a"));
     events_free(&events);
 }
@@ -244,7 +337,7 @@ static void host_function__denied_is_never_served_and_reported(void **state) {
 static void host_function__everything_it_asks_for_must_be_allowed(void **state) {
     (void)state;
     struct custom custom = {.asks = {"read:a", "write:b"}, .response = "{}"};
-    reglet_result_free(observe_echo(&custom, "kv", "kv:read:**", 0, NULL));
+    expect_evidence(observe_echo(&custom, "kv", "kv:read:**", 0, NULL), "allow it: kv:write:b");
     assert_int_equal(custom.served, 0);
     custom = (struct custom){.asks = {"read:a", "write:b"}, .response = "{}"};
     reglet_result_free(observe_echo(&custom, "kv", "kv:read-write:**", 0, NULL));
@@ -254,16 +347,22 @@ static void host_function__everything_it_asks_for_must_be_allowed(void **state) 
 static void host_function__that_asks_for_nothing_or_nonsense_is_refused(void **state) {
     (void)state;
     struct custom nothing = {.response = "{}"};
-    reglet_result_free(observe_echo(&nothing, "kv", "kv:read-write:**", 0, NULL));
+    expect_evidence(observe_echo(&nothing, "kv", "kv:read-write:**", 0, NULL),
+                    "permission denied: echo: the host cannot tell what it asks for");
     assert_int_equal(nothing.served, 0);
-    struct custom nonsense = {.asks = {"read"}, .response = "{}"};
-    reglet_result_free(observe_echo(&nonsense, "kv", "kv:read-write:**", 0, NULL));
-    assert_int_equal(nonsense.served, 0);
+    static const char *const asks[] = {"read", "read:*", "read:../a", "read:a\x1b[2J", "look:a", ""};
+    for (size_t i = 0; i < sizeof asks / sizeof *asks; i++) {
+        struct custom nonsense = {.asks = {asks[i]}, .response = "{}"};
+        reglet_result *result = observe_echo(&nonsense, "kv", "kv:read-write:**", 0, NULL);
+        assert_null(strchr(reglet_result_json(result, NULL), '\x1b'));
+        expect_evidence(result, "\"type\":\"validation\",\"code\":\"EINVAL\"");
+        assert_int_equal(nonsense.served, 0);
+    }
 }
 
 static void host_function__without_a_kind_needs_no_grant(void **state) {
     (void)state;
-    struct custom custom = {.response = "{}"};
+    struct custom custom = {.response = "{\"status\":true}"};
     expect_evidence(observe_echo(&custom, NULL, NULL, 0, NULL), "\"status\":true");
     assert_int_equal(custom.served, 1);
 }
@@ -296,9 +395,37 @@ static void host_function__other_statuses_end_the_call(void **state) {
 static void host_function__bad_answers_become_errors(void **state) {
     (void)state;
     struct custom none = {0}, no_json = {.response = "{"}, fails = {.fails = "busy\nnow"};
-    expect_evidence(observe_echo(&none, NULL, NULL, 0, NULL), "\"status\":true");
-    expect_evidence(observe_echo(&no_json, NULL, NULL, 0, NULL), "\"status\":true");
-    expect_evidence(observe_echo(&fails, NULL, NULL, 0, NULL), "\"status\":true");
+    expect_evidence(observe_echo(&none, NULL, NULL, 0, NULL), "\"type\":\"internal\",\"code\":\"EIO\"");
+    expect_evidence(observe_echo(&no_json, NULL, NULL, 0, NULL), "the host function echo answered no JSON");
+    expect_evidence(observe_echo(&fails, NULL, NULL, 0, NULL),
+                    "\"message\":\"busy\\\\nnow\",\"type\":\"execution\",\"code\":\"EBUSY\"");
+}
+
+static reglet_status respond_too_much(void *user_data, reglet_host_call *call) {
+    (void)user_data;
+    size_t size = ((size_t)64 << 20) + 1;
+    char *response = malloc(size);
+    assert_non_null(response);
+    memset(response, ' ', size);
+    reglet_status status = reglet_host_call_respond(call, response, size);
+    free(response);
+    return status;
+}
+
+static void host_function__response_of_more_than_64_mib_ends_the_call(void **state) {
+    (void)state;
+    struct custom custom = {0};
+    reglet_host_function function = custom_function(&custom, "echo", NULL);
+    function.serve = respond_too_much;
+    reglet_runtime_options options = REGLET_RUNTIME_OPTIONS_INIT;
+    options.host_functions = &function;
+    options.host_function_count = 1;
+    reglet_runtime *runtime = new_runtime(&options);
+    reglet_plugin *plugin = load_guest(runtime, "custom_echo");
+    expect_plugin_error(observe_json(plugin, NULL, 0), REGLET_ERR_RESULT_LIMIT,
+                        "the host function echo ended the call");
+    reglet_plugin_unref(plugin);
+    reglet_runtime_free(runtime);
 }
 
 static void load__a_function_that_this_runtime_lacks_is_refused_by_name(void **state) {
@@ -389,6 +516,8 @@ int main(void) {
         cmocka_unit_test(request__members_of_another_type_are_named),
         cmocka_unit_test(request__nested_beyond_the_limit_is_refused),
         cmocka_unit_test(request__context_bounds_it),
+        cmocka_unit_test(denial__has_the_request_id_of_its_context),
+        cmocka_unit_test(denial__of_a_name_that_steers_a_terminal_shows_it),
         cmocka_unit_test(request__anywhere_in_memory_or_outside_is_answered),
         cmocka_unit_test(response__that_does_not_fit_ends_the_call_and_says_so),
         cmocka_unit_test(host_function__sees_the_request_and_answers),
@@ -399,6 +528,7 @@ int main(void) {
         cmocka_unit_test(host_function__waits_no_longer_than_the_call),
         cmocka_unit_test(host_function__other_statuses_end_the_call),
         cmocka_unit_test(host_function__bad_answers_become_errors),
+        cmocka_unit_test(host_function__response_of_more_than_64_mib_ends_the_call),
         cmocka_unit_test(load__a_function_that_this_runtime_lacks_is_refused_by_name),
         cmocka_unit_test(runtime__a_function_that_is_not_well_made_is_refused),
         cmocka_unit_test(runtime__two_functions_of_one_name_are_refused_and_both_freed),
