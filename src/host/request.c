@@ -84,8 +84,7 @@ static reglet_status read_context(struct reglet__host_request *request) {
     const struct reglet__json *canceled = reglet__json_get_any_case(context, "canceled");
     const struct reglet__json *id = reglet__json_get(context, "request_id");
     if (id && id->type == REGLET__JSON_STRING && id->size > 0) {
-        size_t room = reglet__clean_line_size(id->size);
-        char *clean = reglet__arena_alloc(&request->arena, room);
+        char *clean = reglet__arena_alloc(&request->arena, REGLET__MAX_REQUEST_ID + 1);
         if (!clean)
             return REGLET_ERR_NO_MEMORY;
         reglet__clean_line(id->text, id->size, clean, REGLET__MAX_REQUEST_ID + 1);
