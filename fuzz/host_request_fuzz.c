@@ -403,6 +403,7 @@ static void visit_function(const char *function, bool granted, const uint8_t *da
                                 .plugin = "fuzz",
                                 .environment = environment,
                                 .environment_count = ARRAY_LEN(environment),
+                                .max_log_messages = UINT64_MAX,
                                 .max_log_bytes = UINT64_MAX,
                                 .log = on_log,
                                 .denied = on_denied,

@@ -50,7 +50,8 @@ REGLET_API reglet_status reglet_host_call_wait(const reglet_host_call *call, int
                                                int64_t ms);
 
 /** Adds something that the request asks for: in `ask` only. `what` is what follows the kind in a capability, and one thing:
- * "read:settings/a" for the kind "kv". REGLET_ERR_NO_MEMORY. */
+ * "read:settings/a" for the kind "kv". REGLET_ERR_NO_MEMORY; REGLET_ERR_INVALID_ARGUMENT (in `serve`, where nothing would
+ * be decided on it). */
 REGLET_API reglet_status reglet_host_call_ask(reglet_host_call *call, const char *what);
 
 /** The response: copied; given again, it replaces the former. REGLET_ERR_NO_MEMORY; REGLET_ERR_RESULT_LIMIT (more than

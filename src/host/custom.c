@@ -19,6 +19,7 @@ struct reglet_host_call {
     struct asked *first, **last;
     const char *response; /* or NULL */
     size_t response_size;
+    bool asking; /* the function says what it asks for; later it would not be decided on */
     bool failed; /* the response carries an error */
 };
 
@@ -56,6 +57,8 @@ reglet_status reglet_host_call_wait(const reglet_host_call *call, int fd, short 
 }
 
 reglet_status reglet_host_call_ask(reglet_host_call *call, const char *what) {
+    if (!call->asking)
+        return REGLET_ERR_INVALID_ARGUMENT;
     struct reglet__arena *arena = &call->request->arena;
     const char *kind = call->function->kind;
     size_t kind_size = strlen(kind), what_size = strlen(what);
@@ -124,7 +127,9 @@ static reglet_status decide(struct reglet__host_request *request, const char *as
 static reglet_status ask(struct reglet_host_call *call) {
     if (!call->function->kind)
         return REGLET_OK;
+    call->asking = true;
     reglet_status status = ended(call, call->function->ask(call->function->user_data, call));
+    call->asking = false;
     if (status != REGLET_OK || call->failed)
         return status == REGLET_OK ? REGLET__HOST_ANSWERED : status;
     if (!call->first) {

@@ -11,8 +11,6 @@
 #include "util/limits.h"
 #include "util/text.h"
 
-enum { MESSAGE_SIZE = 8192 }; /* of an error; a longer one is cut */
-
 /* --- Errors ---------------------------------------------------------------------------------------------- */
 
 /* What an error says besides its message. */
@@ -35,7 +33,7 @@ static reglet_status fail(struct reglet__host_request *request, const struct kin
                           va_list args) REGLET_PRINTF(3, 0);
 static reglet_status fail(struct reglet__host_request *request, const struct kind *kind, const char *format,
                           va_list args) {
-    char message[MESSAGE_SIZE];
+    char message[REGLET__MAX_HOST_MESSAGE]; /* a longer one is cut */
     struct reglet__arena *arena = &request->arena;
     vsnprintf(message, sizeof message, format, args);
     struct reglet__json *error = reglet__json_new_object(arena);
@@ -85,7 +83,7 @@ const char *reglet__errno_name(int error_number) {
 
 reglet_status reglet__host_fail_errno(struct reglet__host_request *request, const char *type,
                                       int error_number, const char *format, ...) {
-    char what[MESSAGE_SIZE / 2];
+    char what[REGLET__MAX_HOST_MESSAGE / 2];
     va_list args;
     va_start(args, format);
     vsnprintf(what, sizeof what, format, args);
@@ -110,7 +108,9 @@ void reglet__host_report(struct reglet__host_request *request, const struct regl
     if (!host->denied || host->denials >= REGLET__MAX_DENIALS)
         return;
     host->denials++;
-    host->denied(host->user_data, asked, decision->for_good ? NULL : grant, decision->reason);
+    char shown[REGLET__MAX_HOST_MESSAGE]; /* a request may name something as large as itself */
+    snprintf(shown, sizeof shown, "%s", asked);
+    host->denied(host->user_data, shown, decision->for_good ? NULL : grant, decision->reason);
 }
 
 static reglet_status deny(struct reglet__host_request *request, const struct reglet__decision *decision,
@@ -136,13 +136,17 @@ reglet_status reglet__host_deny_address(struct reglet__host_request *request,
 
 void reglet__host_say(const struct reglet__host_request *request, reglet_log_level level, const char *format,
                       ...) {
+    struct reglet__host *host = request->host;
     char text[512], line[2048];
     va_list args;
+    if (host->said >= REGLET__MAX_HOST_EVENTS)
+        return;
+    host->said++;
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
     reglet__clean_line(text, strlen(text), line, sizeof line);
     reglet_log_event event = {
         .level = level, .source = REGLET_LOG_HOST, .request_id = request->request_id, .message = line};
-    request->host->log(request->host->user_data, &event);
+    host->log(host->user_data, &event);
 }

@@ -41,6 +41,9 @@ reglet_status reglet__host_setup_new(const struct reglet__host_setup_options *op
                                      struct reglet__host_setup **out, reglet_error **err);
 void reglet__host_setup_free(struct reglet__host_setup *setup);
 
+/* Frees the user data of functions that no setup took over. */
+void reglet__host_functions_free(const reglet_host_function *functions, size_t count);
+
 /* Whether the embedder gave a function of this name. */
 bool reglet__host_setup_has(const struct reglet__host_setup *setup, const char *name);
 

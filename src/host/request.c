@@ -56,7 +56,7 @@ static reglet_status read_timeout(struct reglet__host_request *request, const st
     int64_t ms = 0;
     if (!value || value->type == REGLET__JSON_NULL)
         return REGLET_OK;
-    if (!reglet__json_int(value, 0, INT64_MAX, &ms))
+    if (!reglet__json_int(value, INT64_MIN, INT64_MAX, &ms))
         return reglet__host_fail(request, "validation", "EINVAL",
                                  "timeout_ms must be a whole number of milliseconds");
     if (ms > 0)
@@ -111,11 +111,13 @@ static bool stop(struct reglet__host_request *request, reglet_status status) {
     return false;
 }
 
-/* A deadline that passed ends the call, or this request alone. */
+/* A deadline that passed ends the call, or this request alone: the call knows which, and whether it was cancelled too. */
 static reglet_status sort_out(struct reglet__host_request *request, reglet_status status) {
-    if (status == REGLET_ERR_TIMEOUT &&
-        reglet__interrupt_check(reglet__guest_interrupt(request->guest)) == REGLET_OK)
-        status = reglet__host_fail_timeout(request, "timeout", "the request's deadline passed");
+    if (status == REGLET_ERR_TIMEOUT) {
+        status = reglet__interrupt_check(reglet__guest_interrupt(request->guest));
+        if (status == REGLET_OK)
+            status = reglet__host_fail_timeout(request, "timeout", "the request's deadline passed");
+    }
     if (status == REGLET_ERR_IO)
         status = reglet__host_fail(request, "internal", "EIO", "the host has no descriptor left");
     return status == REGLET__HOST_ANSWERED ? REGLET_OK : status;
@@ -179,10 +181,10 @@ bool reglet__host_answer(struct reglet__guest *guest, union reglet__slot *slots,
         reglet__guest_stop(guest, REGLET_ERR_BAD_OUTPUT, "the plugin's allocate called a host function");
         return false;
     }
-    reglet_status status = run(&request, slots[0].u64, serve);
     const char *callers_id = host->request_id;
-    if (!request.ended)
+    reglet_status status = run(&request, slots[0].u64, serve);
     host->request_id = callers_id;
+    if (!request.ended)
         status = sort_out(&request, status);
     bool go_on = request.ended         ? false
                  : status == REGLET_OK ? respond(&request, slots)

@@ -132,7 +132,7 @@ reglet_status reglet__host_deny_address(struct reglet__host_request *request,
                                         const struct reglet__decision *decision, const char *asked,
                                         const char *grant, const char *prefix);
 
-/* An event of the library about this request, such as a header that was dropped. */
+/* An event of the library about this request, such as a header that was dropped. A call has so many of them. */
 void reglet__host_say(const struct reglet__host_request *request, reglet_log_level level, const char *format,
                       ...) REGLET_PRINTF(3, 4);
 

@@ -80,19 +80,31 @@ static void free_user_data(const reglet_host_function *function) {
         function->free_user_data(function->user_data);
 }
 
+/*
+ * The function at `i`. An older embedder's structure is shorter, and so are the steps of its array; where the first one has no
+ * size that is known, nobody can tell where the next one is.
+ */
+static bool get_given(const reglet_host_function *functions, size_t i, reglet_host_function *out) {
+    size_t step = functions->struct_size;
+    const char *given = (const char *)functions + i * step;
+    return reglet__options_copy(out, sizeof *out, functions) && memcmp(given, &step, sizeof step) == 0 &&
+           reglet__options_copy(out, sizeof *out, given);
+}
+
+void reglet__host_functions_free(const reglet_host_function *functions, size_t count) {
+    reglet_host_function known;
+    for (size_t i = 0; i < count; i++)
+        if (get_given(functions, i, &known))
+            free_user_data(&known);
+}
+
 /* Those that are not taken have their user data freed here, so that each is freed once. */
 static reglet_status take_functions(struct reglet__host_setup *setup,
                                     const struct reglet__host_setup_options *options, reglet_error **err) {
-    size_t count = options->function_count;
     reglet_status status = REGLET_OK;
-    setup->functions = calloc(count ? count : 1, sizeof *setup->functions);
-    if (!setup->functions)
-        status = reglet__fail_memory(err);
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < options->function_count; i++) {
         reglet_host_function known;
-        /* An older embedder's structure is shorter, and so are the steps of its array. */
-        const void *given = (const char *)options->functions + i * options->functions->struct_size;
-        if (!reglet__options_copy(&known, sizeof known, given)) {
+        if (!get_given(options->functions, i, &known)) {
             if (status == REGLET_OK)
                 status = reglet__fail_options(err, "host function", "REGLET_HOST_FUNCTION_INIT");
             continue;
@@ -139,9 +151,10 @@ reglet_status reglet__host_setup_new(const struct reglet__host_setup_options *op
                                      struct reglet__host_setup **out, reglet_error **err) {
     _cleanup_(reglet__host_setup_free_p)
     struct reglet__host_setup *setup = calloc(1, sizeof *setup);
-    if (!setup) {
-        for (size_t i = 0; i < options->function_count; i++)
-            free_user_data(&options->functions[i]);
+    if (setup)
+        setup->functions = calloc(options->function_count + 1, sizeof *setup->functions);
+    if (!setup || !setup->functions) {
+        reglet__host_functions_free(options->functions, options->function_count);
         return reglet__fail_memory(err);
     }
     reglet_status status = take_functions(setup, options, err);

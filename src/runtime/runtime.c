@@ -151,7 +151,7 @@ static reglet_status take_host_functions(const reglet_runtime_options *options, 
         .ca_file = options->ca_file,
         .nameservers = options->nameservers,
         .functions = options->host_functions,
-        .function_count = options->host_functions ? options->host_function_count : 0,
+        .function_count = options->host_function_count,
     };
     return reglet__host_setup_new(&setup, &runtime->host_setup, err);
 }
@@ -230,14 +230,18 @@ static void warn(const reglet_runtime *runtime, const reglet_runtime_options *op
 reglet_status reglet_runtime_new(const reglet_runtime_options *options, reglet_runtime **out,
                                  reglet_error **err) {
     reglet_runtime_options known;
-    if (!out)
-        return reglet__fail(err, REGLET_ERR_INVALID_ARGUMENT, REGLET_DOMAIN_RUNTIME, "runtime: out is NULL");
     if (!reglet__options_copy(&known, sizeof known, options))
         return reglet__fail_options(err, "runtime options", "REGLET_RUNTIME_OPTIONS_INIT");
+    if (!known.host_functions)
+        known.host_function_count = 0;
     _cleanup_(reglet__runtime_unref_p)
-    reglet_runtime *runtime = calloc(1, sizeof *runtime);
-    if (!runtime)
-        return reglet__fail_memory(err);
+    reglet_runtime *runtime = out ? calloc(1, sizeof *runtime) : NULL;
+    if (!runtime) {
+        reglet__host_functions_free(known.host_functions, known.host_function_count);
+        return out ? reglet__fail_memory(err)
+                   : reglet__fail(err, REGLET_ERR_INVALID_ARGUMENT, REGLET_DOMAIN_RUNTIME,
+                                  "runtime: out is NULL");
+    }
     atomic_init(&runtime->references, 1);
     pthread_mutex_init(&runtime->lock, NULL);
     pthread_cond_init(&runtime->idle, NULL);

@@ -66,6 +66,7 @@ static void request__context_bounds_it(void **state) {
         "{\"deadline\":\"0001-01-01T00:00:00Z\",\"Canceled\":false}",
         "{\"deadline\":\"9999-12-31T23:59:59Z\",\"timeout_ms\":60000,\"request_id\":\"r\"}",
         "{\"timeout_ms\":0}",
+        "{\"timeout_ms\":-1}",
     };
     char config[512];
     for (size_t i = 0; i < sizeof in_time / sizeof *in_time; i++) {
@@ -171,6 +172,75 @@ static void denial__of_a_name_that_steers_a_terminal_shows_it(void **state) {
     assert_null(strstr(events.text, "\xc2\x9b"));
     assert_null(strstr(events.text, "\xe2\x80\xae"));
     assert_true(events_contain(&events, "\\x1b]52;c;aGk=\\x07\\n\\x9b31m\\u202e"));
+    events_free(&events);
+}
+
+/* --- What the log can be made to hold ---------------------------------------------------------------------- */
+
+/* Observes relay, which is granted nothing, with a config to be freed. */
+static void relay_with(char *config, struct events *events) {
+    reglet_runtime_options options = REGLET_RUNTIME_OPTIONS_INIT;
+    options.log = events_collect;
+    options.log_user_data = events;
+    reglet_runtime *runtime = new_runtime(&options);
+    reglet_plugin *plugin = load_guest(runtime, "relay");
+    reglet_result_free(observe_json(plugin, config, 0));
+    free(config);
+    reglet_plugin_unref(plugin);
+    reglet_runtime_free(runtime);
+}
+
+/* A config for relay in which "%s" is `count` times `letter`. */
+static char *config_with_many(const char *format, char letter, size_t count) {
+    char *many = calloc(1, count + 1), *config = NULL;
+    assert_non_null(many);
+    memset(many, letter, count);
+    const char *hole = strstr(format, "%s");
+    assert_true(asprintf(&config, "%.*s%s%s", (int)(hole - format), format, many, hole + 2) >= 0);
+    free(many);
+    return config;
+}
+
+static void log__headers_that_are_dropped_cannot_flood_it(void **state) {
+    (void)state;
+    struct events events;
+    events_init(&events);
+    relay_with(
+        strdup("{\"function\":\"http_request\",\"times\":600,\"request\":{\"url\":\"http://a.example/\","
+               "\"headers\":{\"Host\":[\"a\",\"b\",\"c\"]}}}"),
+        &events);
+    size_t found = 0;
+    for (const char *at = events.text; (at = strstr(at, "is not the plugin's to set")); at++)
+        found++;
+    assert_int_equal(found, 1000);
+    events_free(&events);
+}
+
+static void log__long_request_id_is_cut(void **state) {
+    (void)state;
+    struct events events;
+    events_init(&events);
+    relay_with(config_with_many(
+                   "{\"function\":\"http_request\",\"request\":{\"url\":\"http://a.example/\",\"headers\":{"
+                   "\"Host\":\"a\"},\"context\":{\"request_id\":\"%s\"}}}",
+                   'i', 1 << 20),
+               &events);
+    const char *id = strstr(events.text, "|iii");
+    assert_non_null(id);
+    assert_int_equal(strspn(id + 1, "i"), 256);
+    assert_true(events.size < 8192);
+    events_free(&events);
+}
+
+static void log__denial_of_a_long_command_is_cut(void **state) {
+    (void)state;
+    struct events events;
+    events_init(&events);
+    relay_with(
+        config_with_many("{\"function\":\"exec_command\",\"request\":{\"command\":\"/%s\"}}", 'c', 1 << 20),
+        &events);
+    assert_true(events_contain(&events, "permission denied|asked=run /ccc"));
+    assert_true(events.size < 16384);
     events_free(&events);
 }
 
@@ -428,6 +498,52 @@ static void host_function__response_of_more_than_64_mib_ends_the_call(void **sta
     reglet_runtime_free(runtime);
 }
 
+static reglet_status ask_while_serving(void *user_data, reglet_host_call *call) {
+    (void)user_data;
+    return reglet_host_call_ask(call, "read:a");
+}
+
+/* Nothing would decide on it: what the function went on to do would pass for allowed. */
+static void host_function__that_asks_while_it_serves_ends_the_call(void **state) {
+    (void)state;
+    static const char *const kinds[] = {NULL, "kv"};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        struct custom custom = {.asks = {"read:a"}};
+        reglet_host_function function = custom_function(&custom, "echo", kinds[i]);
+        function.serve = ask_while_serving;
+        const reglet_grant grant = {"custom_echo", "kv:read:a"};
+        reglet_runtime_options options = REGLET_RUNTIME_OPTIONS_INIT;
+        options.host_functions = &function;
+        options.host_function_count = 1;
+        options.grants = &grant;
+        options.grant_count = 1;
+        reglet_runtime *runtime = new_runtime(&options);
+        reglet_plugin *plugin = load_guest(runtime, "custom_echo");
+        reglet_result *result = NULL;
+        reglet_error *error = NULL;
+        reglet_status status = reglet_plugin_observe(plugin, NULL, NULL, &result, &error);
+        assert_non_null(error);
+        assert_non_null(strstr(reglet_error_message(error), "the host function echo ended the call"));
+        expect_status(status, REGLET_ERR_INVALID_ARGUMENT, error, "echo");
+        reglet_plugin_unref(plugin);
+        reglet_runtime_free(runtime);
+    }
+}
+
+/* A denial names what was asked and the grant in full, also where both are as long as they may be. */
+static void host_function__denied_names_a_long_grant_whole(void **state) {
+    (void)state;
+    enum { KEY = 4000 };
+    char asks[16 + KEY] = "read:";
+    memset(asks + strlen(asks), 'k', KEY);
+    struct custom custom = {.asks = {asks}};
+    reglet_result *result = observe_echo(&custom, "kv", NULL, 0, NULL);
+    const char *named = strstr(reglet_result_json(result, NULL), "allow it: kv:read:");
+    assert_non_null(named);
+    assert_int_equal(strspn(named + strlen("allow it: kv:read:"), "k"), KEY);
+    reglet_result_free(result);
+}
+
 static void load__a_function_that_this_runtime_lacks_is_refused_by_name(void **state) {
     (void)state;
     struct custom custom = {.response = "{}"};
@@ -510,6 +626,39 @@ static void runtime__that_cannot_be_made_frees_its_functions(void **state) {
     assert_int_equal(custom.freed, 1);
 }
 
+static void runtime__without_a_place_for_it_frees_its_functions(void **state) {
+    (void)state;
+    struct custom custom = {0};
+    const reglet_host_function function = custom_function(&custom, "f", NULL);
+    reglet_runtime_options options = REGLET_RUNTIME_OPTIONS_INIT;
+    options.host_functions = &function;
+    options.host_function_count = 1;
+    EXPECT(reglet_runtime_new(&options, NULL, NULL), REGLET_ERR_INVALID_ARGUMENT, NULL);
+    assert_int_equal(custom.freed, 1);
+}
+
+/* A size that makes no sense must not lead out of the array. */
+static void runtime__functions_of_another_size_are_refused(void **state) {
+    (void)state;
+    struct custom first = {0}, second = {0};
+    reglet_host_function functions[] = {custom_function(&first, "f", NULL),
+                                        custom_function(&second, "g", NULL)};
+    reglet_runtime_options options = REGLET_RUNTIME_OPTIONS_INIT;
+    options.host_functions = functions;
+    options.host_function_count = 2;
+    static const size_t sizes[] = {0, 3, SIZE_MAX / 2, 1 << 20};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        reglet_runtime *runtime = NULL;
+        functions[0].struct_size = sizes[i];
+        EXPECT(reglet_runtime_new(&options, &runtime, NULL), REGLET_ERR_INVALID_ARGUMENT, NULL);
+        functions[0].struct_size = sizeof functions[0];
+        functions[1].struct_size = sizes[i];
+        EXPECT(reglet_runtime_new(&options, &runtime, NULL), REGLET_ERR_INVALID_ARGUMENT, NULL);
+        assert_int_equal(first.freed, i + 1); /* known the second time only */
+    }
+    assert_int_equal(second.freed, 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(request__that_is_no_json_is_a_validation_error),
@@ -518,6 +667,9 @@ int main(void) {
         cmocka_unit_test(request__context_bounds_it),
         cmocka_unit_test(denial__has_the_request_id_of_its_context),
         cmocka_unit_test(denial__of_a_name_that_steers_a_terminal_shows_it),
+        cmocka_unit_test(log__headers_that_are_dropped_cannot_flood_it),
+        cmocka_unit_test(log__long_request_id_is_cut),
+        cmocka_unit_test(log__denial_of_a_long_command_is_cut),
         cmocka_unit_test(request__anywhere_in_memory_or_outside_is_answered),
         cmocka_unit_test(response__that_does_not_fit_ends_the_call_and_says_so),
         cmocka_unit_test(host_function__sees_the_request_and_answers),
@@ -529,10 +681,14 @@ int main(void) {
         cmocka_unit_test(host_function__other_statuses_end_the_call),
         cmocka_unit_test(host_function__bad_answers_become_errors),
         cmocka_unit_test(host_function__response_of_more_than_64_mib_ends_the_call),
+        cmocka_unit_test(host_function__that_asks_while_it_serves_ends_the_call),
+        cmocka_unit_test(host_function__denied_names_a_long_grant_whole),
         cmocka_unit_test(load__a_function_that_this_runtime_lacks_is_refused_by_name),
         cmocka_unit_test(runtime__a_function_that_is_not_well_made_is_refused),
         cmocka_unit_test(runtime__two_functions_of_one_name_are_refused_and_both_freed),
         cmocka_unit_test(runtime__that_cannot_be_made_frees_its_functions),
+        cmocka_unit_test(runtime__without_a_place_for_it_frees_its_functions),
+        cmocka_unit_test(runtime__functions_of_another_size_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
