@@ -288,7 +288,11 @@ static void print_option(const struct option_spec *spec, FILE *out) {
                              : fprintf(out, "      --%s", spec->name);
     if (spec->argument)
         width += fprintf(out, " %s", spec->argument);
-    fprintf(out, "%*s", width < COLUMN ? COLUMN - width : 1, "");
+    if (width >= COLUMN) {
+        putc('\n', out);
+        width = 0;
+    }
+    fprintf(out, "%*s", COLUMN - width, "");
     for (const char *c = spec->help; *c; c++) {
         putc(*c, out);
         if (*c == '\n')

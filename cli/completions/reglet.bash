@@ -4,7 +4,7 @@ _reglet_command() { # the command among the words before the cursor
     local i
     for ((i = 1; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in
-        describe | schema | observe | run | version | help)
+        describe | schema | grants | observe | run | version | help)
             echo "${COMP_WORDS[i]}"
             return
             ;;
@@ -31,7 +31,7 @@ _reglet_has_module() {
 _reglet() {
     local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command common options
     command=$(_reglet_command)
-    common='--name --grant --config --timeout --memory-limit --quiet --verbose --help'
+    common='--name --grant --config --ca-file --nameserver --timeout --memory-limit --quiet --verbose --help'
     COMPREPLY=()
 
     case $previous in
@@ -39,7 +39,7 @@ _reglet() {
         mapfile -t COMPREPLY < <(compgen -W 'json table' -- "$word")
         return
         ;;
-    --config | --values)
+    --config | --values | --ca-file)
         compopt -o filenames 2>/dev/null
         mapfile -t COMPREPLY < <(compgen -f -- "$word")
         return
@@ -49,18 +49,19 @@ _reglet() {
         mapfile -t COMPREPLY < <(compgen -d -- "$word")
         return
         ;;
-    --grant)
+    --grant | --ask)
         compopt -o nospace 2>/dev/null
         mapfile -t COMPREPLY < <(compgen -W 'fs:read: fs:write: env: network:outbound: exec: kv:read: kv:write:' -- "$word")
         return
         ;;
-    --name | --timeout | --memory-limit | --env)
+    --name | --nameserver | --timeout | --memory-limit | --env)
         return
         ;;
     esac
 
     case $command in
     describe | schema) options="$common --format" ;;
+    grants) options="$common --format --ask --suggest" ;;
     observe) options="$common --format --values --check" ;;
     run) options="$common --env --dir" ;;
     version) options='--format --help' ;;
@@ -74,7 +75,7 @@ _reglet() {
     elif [[ $word == -* ]]; then
         mapfile -t COMPREPLY < <(compgen -W "$options" -- "$word")
     elif [[ -z $command || $command == help ]]; then
-        mapfile -t COMPREPLY < <(compgen -W 'describe schema observe run version help' -- "$word")
+        mapfile -t COMPREPLY < <(compgen -W 'describe schema grants observe run version help' -- "$word")
     elif [[ $command != version ]] && ! _reglet_has_module; then
         _reglet_modules "$word"
     fi
