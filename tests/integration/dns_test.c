@@ -438,6 +438,43 @@ static void nameserver__does_not_open_the_hosts_file(void **state) {
     asker_close(&asker);
 }
 
+/* The attack: a plugin's own nameserver decides where the name of a connection leads. */
+static void nameserver__has_no_say_in_connections(void **state) {
+    (void)state;
+    char request[256];
+    struct asker asker;
+    /* The system's nameserver is not there: whoever has an address has it from the plugin's. */
+    asker_open(&asker, GRANTS("network:outbound:*", "network:outbound:private"), "127.0.0.1:1");
+    char *response = relay(asker.plugin, "dns_lookup",
+                           "{'hostname':'loopback.example.test','type':'A','nameserver':'%s'}", nameserver);
+    expect_member(response, "/records", "[\"127.0.0.1\"]");
+    free(response);
+    static const char *const requests[][2] = {
+        {"tcp_connect", "{'host':'loopback.example.test','port':%d,'nameserver':'%s'}"},
+        {"smtp_connect", "{'host':'loopback.example.test','port':%d,'nameserver':'%s'}"},
+        {"http_request", "{'url':'http://loopback.example.test:%d/','nameserver':'%s'}"}};
+    for (size_t i = 0; i < sizeof requests / sizeof *requests; i++) {
+        const char *port = strstr(requests[i][1], "%d"), *place = strstr(requests[i][1], "%s");
+        snprintf(request, sizeof request, "%.*s%d%.*s%s%s", (int)(port - requests[i][1]), requests[i][1],
+                 servers_port(servers, "http"), (int)(place - port - 2), port + 2, nameserver, place + 2);
+        response = relay(asker.plugin, requests[i][0], "%s", request);
+        expect_member(response, "/error/code", "ECONNREFUSED");
+        expect_member_contains(response, "/error/message", "look up loopback.example.test");
+        free(response);
+    }
+    assert_int_equal(servers_queries(servers, "loopback.example.test"), 1);
+    assert_int_equal(servers_connections(servers, "http"), 0);
+    asker_close(&asker);
+}
+
+/* Go plugins send what they did not set as well. */
+static void nameserver__that_is_empty_is_the_systems(void **state) {
+    (void)state;
+    char *response = ask_nameserver(GRANTS("network:outbound:53"), "", nameserver);
+    expect_member(response, "/records", "[\"93.184.216.34\"]");
+    free(response);
+}
+
 /* --- What needs no nameserver ---------------------------------------------------------------------------- */
 
 static void local__an_address_is_its_own_answer(void **state) {
@@ -888,6 +925,8 @@ int main(void) {
         cmocka_unit_test(nameserver__a_private_address_is_refused),
         cmocka_unit_test(nameserver__by_name_is_resolved_by_the_system),
         cmocka_unit_test(nameserver__does_not_open_the_hosts_file),
+        cmocka_unit_test(nameserver__has_no_say_in_connections),
+        cmocka_unit_test(nameserver__that_is_empty_is_the_systems),
         cmocka_unit_test(local__an_address_is_its_own_answer),
         cmocka_unit_test(local__localhost_is_never_asked_about),
         cmocka_unit_test(local__onion_names_do_not_leave),

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 static struct servers *servers;
@@ -92,6 +93,41 @@ static void deadline__of_the_request_is_an_error_that_the_plugin_sees(void **sta
     }
 }
 
+/* The wall clock, `ms` from now, as a request writes it. */
+static const char *time_in(int64_t ms) {
+    static char text[40];
+    char seconds[24];
+    struct timespec now;
+    struct tm parts;
+    clock_gettime(CLOCK_REALTIME, &now);
+    int64_t at = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000 + ms;
+    time_t whole = (time_t)(at / 1000);
+    strftime(seconds, sizeof seconds, "%Y-%m-%dT%H:%M:%S", gmtime_r(&whole, &parts));
+    snprintf(text, sizeof text, "%s.%03dZ", seconds, (int)(at % 1000));
+    return text;
+}
+
+/* Of the call's deadline and the three that a request can have, the earliest counts. */
+static void deadline__is_the_earliest_of_all(void **state) {
+    (void)state;
+    enum { SOON = 200, LATE = 60000 };
+    for (int earliest = 0; earliest < 4; earliest++) {
+        char request[256];
+        snprintf(request, sizeof request,
+                 "{\"host\":\"127.0.0.1\",\"port\":%d,\"timeout_ms\":%d,\"context\":{\"timeout_ms\":%d,"
+                 "\"deadline\":\"%s\"}}",
+                 servers_port(servers, "full"), earliest == 0 ? SOON : LATE, earliest == 1 ? SOON : LATE,
+                 time_in(earliest == 2 ? SOON : LATE));
+        int64_t started = now_ms();
+        reglet_result *result = relay_observe(plugin, "tcp_connect", request, earliest == 3 ? SOON : LATE);
+        assert_in_range(now_ms() - started, SOON - 10, SOON + 10 * SLACK_MS);
+        if (earliest == 3)
+            expect_plugin_error(result, REGLET_ERR_TIMEOUT, "deadline");
+        else
+            expect_evidence(result, "\\\"type\\\":\\\"timeout\\\",\\\"code\\\":\\\"ETIMEDOUT\\\"");
+    }
+}
+
 struct caller {
     pthread_t thread;
     reglet_cancel_token *token;
@@ -153,6 +189,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(deadline__of_the_call_ends_every_wait),
         cmocka_unit_test(deadline__of_the_request_is_an_error_that_the_plugin_sees),
+        cmocka_unit_test(deadline__is_the_earliest_of_all),
         cmocka_unit_test(cancel__ends_every_wait_from_another_thread),
     };
     return cmocka_run_group_tests(tests, start, stop);

@@ -73,6 +73,10 @@ static void smtp_connect__banner_is_told(void **state) {
     assert_int_equal(json_number(response, "/response_time_ms"), json_number(response, "/latency_ms"));
     free(response);
     expect_commands("EHLO localhost QUIT");
+    response =
+        relay(plugin, "smtp_connect", "{'host': 'localhost', 'port': %d}", servers_port(servers, "smtp"));
+    expect_member(response, "/connected", "true");
+    free(response);
 }
 
 static void smtp_connect__banner_of_several_lines_is_kept(void **state) {

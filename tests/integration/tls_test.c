@@ -105,6 +105,24 @@ static void tls__tells_version_cipher_and_certificate(void **state) {
     free(response);
 }
 
+/* The newer plugins' spelling of the request; the response is the same. */
+static void tls__is_asked_for_by_either_name(void **state) {
+    (void)state;
+    static const char *const functions[] = {"tcp_connect", "net_connect"};
+    for (size_t i = 0; i < 2; i++) {
+        char *response = relay(plugin, functions[i],
+                               "{'host': 'localhost', 'port': '%d', 'use_tls': true, "
+                               "'max_bytes': 1, 'timeout_ms': 1000}",
+                               servers_port(servers, "tls_greets"));
+        expect_member(response, "/connected", "true");
+        expect_member(response, "/tls", "true");
+        expect_member_contains(response, "/tls_version", "TLS 1.");
+        expect_member_contains(response, "/tls_cert_expiry", "Z");
+        expect_member_contains(response, "/tls_cert_not_after", "Z");
+        free(response);
+    }
+}
+
 static void tls__version_1_2_is_spelled_as_people_write_it(void **state) {
     (void)state;
     char *response = connect_to("localhost", "tls_1_2");
@@ -265,6 +283,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(tls__certificate_that_does_not_hold_is_ecert_with_the_reason),
         cmocka_unit_test(tls__version_1_1_is_refused),
         cmocka_unit_test(tls__server_that_speaks_something_else_is_eproto),
+        cmocka_unit_test(tls__is_asked_for_by_either_name),
         cmocka_unit_test(tls__end_without_goodbye_is_told_apart_from_an_end),
         cmocka_unit_test(tls__exchanges_bytes),
         cmocka_unit_test(tls__system_store_is_read_without_the_environment),

@@ -37,6 +37,37 @@ static void parse__everything_that_the_sdk_sends(void **state) {
     reglet__log_request_free(&request);
 }
 
+/* Types are handed on as they were sent, and the digits of numbers too. */
+static void parse__attributes_keep_their_type(void **state) {
+    (void)state;
+    static const struct {
+        const char *type, *json, *value;
+    } cases[] = {{"string", "\"a b\"", "a b"},
+                 {"int64", "-9223372036854775808", "-9223372036854775808"},
+                 {"uint64", "18446744073709551615", "18446744073709551615"},
+                 {"uint64", "\"18446744073709551615\"", "18446744073709551615"},
+                 {"bool", "false", "false"},
+                 {"float64", "1.10e-7", "1.10e-7"},
+                 {"time", "\"2026-01-02T03:04:05.000000006Z\"", "2026-01-02T03:04:05.000000006Z"},
+                 {"duration", "\"1m30s\"", "1m30s"},
+                 {"error", "\"no such\\nthing\"", "no such\\nthing"},
+                 {"json", "{\"a\":[1,null]}", "{\"a\":[1,null]}"},
+                 {"group", "[{\"key\":\"k\",\"type\":\"int64\",\"value\":1}]",
+                  "[{\"key\":\"k\",\"type\":\"int64\",\"value\":1}]"},
+                 {"any", "null", ""},
+                 {"of-tomorrow", "1", "1"}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char json[256];
+        snprintf(json, sizeof json, "{\"attrs\":[{\"key\":\"k\",\"type\":\"%s\",\"value\":%s}]}",
+                 cases[i].type, cases[i].json);
+        struct reglet__log_request request = parsed(json);
+        assert_int_equal(request.attr_count, 1);
+        assert_string_equal(request.attrs[0].type, cases[i].type);
+        assert_string_equal(request.attrs[0].value, cases[i].value);
+        reglet__log_request_free(&request);
+    }
+}
+
 static void parse__levels(void **state) {
     (void)state;
     static const struct {
@@ -120,6 +151,7 @@ static void parse__a_flood_of_attributes_is_counted(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(parse__everything_that_the_sdk_sends),
+        cmocka_unit_test(parse__attributes_keep_their_type),
         cmocka_unit_test(parse__levels),
         cmocka_unit_test(parse__what_is_missing_is_empty),
         cmocka_unit_test(parse__nothing_steers_a_terminal),
