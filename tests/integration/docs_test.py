@@ -1,0 +1,71 @@
+#!/usr/bin/env python3
+"""What the documentation lists has to be what the source does: the table of errors of host functions, and their names."""
+import errno
+import glob
+import os
+import re
+import unittest
+
+SOURCE = os.environ["REGLET_SOURCE"]
+# What a response may say about an error's kind; plugins of the field know these.
+TYPES = {"network", "timeout", "config", "capability", "ssrf_protection", "validation", "execution", "exec", "panic",
+         "internal"}
+CODE = re.compile(r"\bE[A-Z0-9_]{2,}\b")
+
+
+def read(path):
+    with open(os.path.join(SOURCE, path), encoding="utf-8") as file:
+        return file.read()
+
+
+def sources():
+    """The files of src/host, but for the table of variables, some of which look like codes."""
+    paths = glob.glob("src/host/*.c", root_dir=SOURCE)
+    return {path: read(path) for path in sorted(paths) if not path.endswith("exec_environment.c")}
+
+
+def documented():
+    """The pairs of type and code, and the types whose row takes any errno: it ends in an ellipsis."""
+    rows = re.findall(r"(?m)^\| `(\w+)` \| (.*?) \|", read("docs/host-functions.md").split("## Errors")[1])
+    return {(kind, code) for kind, codes in rows for code in CODE.findall(codes)}, {k for k, c in rows if "…" in c}
+
+
+class Errors(unittest.TestCase):
+    def test_every_literal_pair_has_its_row(self):
+        pairs, _ = documented()
+        for path, text in sources().items():
+            calls = re.findall(r'(?:host_fail|host_fail_not_found|\(struct kind\)\{)[^;"]*?"(\w+)",\s*"(E\w+)"', text)
+            for pair in calls + [(kind, "ETIMEDOUT") for kind in re.findall(r'host_fail_timeout\([^;"]*?"(\w+)"', text)]:
+                self.assertIn(pair, pairs, path)
+
+    def test_every_code_is_somewhere_in_the_table(self):
+        codes = {code for _, code in documented()[0]}
+        for path, text in sources().items():
+            for code in re.findall(r'"(E[A-Z0-9]{2,})"', text):
+                self.assertIn(code, codes, path)
+
+    def test_types_that_answer_an_errno_say_so(self):
+        _, open_ended = documented()
+        for path, text in sources().items():
+            for kind in re.findall(r'host_fail_errno\([^;"]*?"(\w+)"', text):
+                self.assertIn(kind, open_ended, path)
+
+    def test_the_table_has_no_code_that_nothing_answers(self):
+        text = "".join(sources().values())
+        for kind, code in documented()[0]:
+            self.assertIn(kind, TYPES)
+            if code not in errno.errorcode.values():
+                self.assertIn(f'"{code}"', text)
+
+
+class Functions(unittest.TestCase):
+    def test_every_function_has_its_section(self):
+        table = read("docs/host-functions.md").split("## Requests")[0]
+        names = set(re.findall(r'"([a-z_]+)"', read("src/host/imports.c"))) - {"reglet_host"}
+        self.assertGreater(len(names), 12)
+        for name in names:
+            self.assertIn(f"`{name}`", table)
+
+
+if __name__ == "__main__":
+    unittest.main()
