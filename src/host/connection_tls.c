@@ -1,7 +1,6 @@
 /* TLS over a connection: the handshake with everything that is verified in it, reading, writing, and what to tell of it. */
 #include <errno.h>
 #include <openssl/err.h>
-#include <openssl/x509v3.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -67,16 +66,10 @@ static reglet_status after_failure(struct reglet__host_request *request,
 
 /* --- The handshake ---------------------------------------------------------------------------------------- */
 
-/* Whom the certificate must be for. The subject's common name does not count (RFC 9525), and no wildcard matches a part of
- * a label. */
+/* A name is sent along, an address never is (RFC 6066). */
 static bool expect_peer(SSL *ssl, const struct reglet__endpoint *endpoint) {
-    X509_VERIFY_PARAM *param = SSL_get0_param(ssl);
-    X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS |
-                                               X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
-    if (endpoint->name[0])
-        return X509_VERIFY_PARAM_set1_host(param, endpoint->name, 0) == 1 &&
-               SSL_set_tlsext_host_name(ssl, endpoint->name) == 1;
-    return X509_VERIFY_PARAM_set1_ip(param, endpoint->address.bytes, endpoint->address.is_ipv6 ? 16 : 4) == 1;
+    return reglet__tls_expect(SSL_get0_param(ssl), endpoint) &&
+           (!endpoint->name[0] || SSL_set_tlsext_host_name(ssl, endpoint->name) == 1);
 }
 
 static reglet_status fail_certificate(struct reglet__host_request *request,

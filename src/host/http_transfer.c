@@ -147,13 +147,15 @@ static bool pin_addresses(struct transfer *transfer) {
 /*
  * libcurl 7.88 and later fills and flags the context's own store while it shakes hands, after this function. That one is
  * an empty one of this context; the shared one, which many threads use, is for verifying alone and out of its reach.
+ * Whom the certificate is for it looks at too, and would settle for the subject's common name.
  */
 static CURLcode on_tls(CURL *easy, void *context, void *user) {
     (void)easy;
     const struct transfer *transfer = user;
     struct reglet__tls *tls = transfer->request->host->setup->tls;
     X509_STORE *shared = reglet__tls_store(tls), *own = shared ? X509_STORE_new() : NULL;
-    if (!own || !reglet__tls_harden(tls, context) || SSL_CTX_set1_verify_cert_store(context, shared) != 1) {
+    if (!own || !reglet__tls_harden(tls, context) || SSL_CTX_set1_verify_cert_store(context, shared) != 1 ||
+        !reglet__tls_expect(SSL_CTX_get0_param(context), &transfer->hop->target->endpoint)) {
         X509_STORE_free(own);
         return CURLE_SSL_CACERT_BADFILE;
     }

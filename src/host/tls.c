@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
+#include <openssl/x509v3.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -120,6 +121,24 @@ static bool set_algorithms(SSL_CTX *context) {
                                               "RSA+SHA256:RSA+SHA384:RSA+SHA512") == 1;
 }
 
+/*
+ * A server can send messages that carry nothing for as long as it likes: requests to shake hands, which OpenSSL skips in one
+ * call while any are there, tickets, new keys. After some the connection is taken for ended. The callback's argument is the
+ * number of those that came.
+ */
+static void count_message(int sent, int version, int type, const void *message, size_t size, SSL *ssl,
+                          void *arg) {
+    uintptr_t count = (uintptr_t)arg + 1;
+    (void)version;
+    (void)message;
+    (void)size;
+    if (sent || type != SSL3_RT_HANDSHAKE)
+        return;
+    SSL_set_msg_callback_arg(ssl, (void *)count);
+    if (count > REGLET__MAX_TLS_MESSAGES)
+        SSL_set_shutdown(ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+}
+
 static bool harden(SSL_CTX *context, X509_STORE *store) {
     SSL_CTX_clear_options(context, SSL_CTX_get_options(context));
     SSL_CTX_set_options(context, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_TICKET |
@@ -128,6 +147,8 @@ static bool harden(SSL_CTX *context, X509_STORE *store) {
     SSL_CTX_set_security_level(context, 2);
     SSL_CTX_set_keylog_callback(context, NULL);
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+    SSL_CTX_set_msg_callback(context, count_message);
+    SSL_CTX_set_msg_callback_arg(context, NULL);
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
     SSL_CTX_set1_cert_store(context, store);
     return SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) == 1 &&
@@ -137,6 +158,15 @@ static bool harden(SSL_CTX *context, X509_STORE *store) {
 bool reglet__tls_harden(struct reglet__tls *tls, SSL_CTX *context) {
     X509_STORE *store = reglet__tls_store(tls);
     return store && harden(context, store);
+}
+
+bool reglet__tls_expect(X509_VERIFY_PARAM *param, const struct reglet__endpoint *endpoint) {
+    const struct reglet__address *address = &endpoint->address;
+    X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS |
+                                               X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
+    if (endpoint->name[0])
+        return X509_VERIFY_PARAM_set1_host(param, endpoint->name, 0) == 1;
+    return X509_VERIFY_PARAM_set1_ip(param, address->bytes, address->is_ipv6 ? 16 : 4) == 1;
 }
 
 /* --- Sockets ---------------------------------------------------------------------------------------------- */

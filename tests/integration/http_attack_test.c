@@ -409,7 +409,7 @@ static void send__to_a_server_that_closes_raises_no_signal(void **state) {
 static void tls__certificates_that_do_not_hold(void **state) {
     (void)state;
     static const char *const servers[] = {"https_expired", "https_self_signed", "https_untrusted",
-                                          "https_wrong_name"};
+                                          "https_wrong_name", "tls_common_name_only"};
     servers_reset(http.servers);
     for (size_t i = 0; i < sizeof servers / sizeof *servers; i++) {
         char path[128];
@@ -427,6 +427,7 @@ static void tls__old_versions_and_nonsense(void **state) {
     (void)state;
     http_expect_error(http_get("tls_1_1", "/", ""), "network", "EPROTO", "");
     http_expect_error(http_get("tls_garbage", "/", ""), "network", "EPROTO", "");
+    http_expect_error(http_get("tls_requests_hello", "/", ""), "network", "EPROTO", "");
     char *response = http_get("tls_closes", "/", "");
     expect_member(response, "/error/type", "network");
     free(response);

@@ -189,6 +189,13 @@ static void tls__server_that_speaks_something_else_is_eproto(void **state) {
     expect_error(connect_to("localhost", "tcp"), "network", "EPROTO", "TLS handshake with 127.0.0.1:");
 }
 
+/* The attack: a client that skips messages for as long as there are any is held beyond its deadline. */
+static void tls__messages_without_end_are_eproto(void **state) {
+    (void)state;
+    expect_error(connect_to("localhost", "tls_requests_hello"), "network", "EPROTO",
+                 "TLS handshake with 127.0.0.1:");
+}
+
 static void tls__end_without_goodbye_is_told_apart_from_an_end(void **state) {
     (void)state;
     char *response = relay(plugin, "net_connect", "{'host': 'localhost', 'port': %d, 'tls': true}",
@@ -276,6 +283,7 @@ int main(int argc, char **argv) {
     weak = argc > 1 && strcmp(argv[1], "weak") == 0;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tls__tells_version_cipher_and_certificate),
+        cmocka_unit_test(tls__is_asked_for_by_either_name),
         cmocka_unit_test(tls__version_1_2_is_spelled_as_people_write_it),
         cmocka_unit_test(tls__certificate_is_for_addresses_too),
         cmocka_unit_test(tls__wildcard_is_for_one_label),
@@ -283,7 +291,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(tls__certificate_that_does_not_hold_is_ecert_with_the_reason),
         cmocka_unit_test(tls__version_1_1_is_refused),
         cmocka_unit_test(tls__server_that_speaks_something_else_is_eproto),
-        cmocka_unit_test(tls__is_asked_for_by_either_name),
+        cmocka_unit_test(tls__messages_without_end_are_eproto),
         cmocka_unit_test(tls__end_without_goodbye_is_told_apart_from_an_end),
         cmocka_unit_test(tls__exchanges_bytes),
         cmocka_unit_test(tls__system_store_is_read_without_the_environment),

@@ -28,6 +28,7 @@ def start(listeners, certificates):
     listeners.tcp("tls_silent", listen.wait_for_end)
     listeners.tcp("tls_closes", read_and_close)
     listeners.tcp("tls_garbage", answer_garbage)
+    listeners.tcp("tls_requests_hello", request_hello_endlessly)
     listeners.tcp("tls_greets", greet, certificates.context("good"))
     listeners.tcp("tls_cut", greet_and_cut, certificates.context("good"))
 
@@ -69,6 +70,14 @@ def answer_garbage(connection):
     connection.recv(65536)
     connection.sendall(b"this is not TLS\r\n" * 4)
     listen.close_politely(connection)
+
+
+def request_hello_endlessly(connection):
+    """HelloRequests in answer to a ClientHello: clients skip them, 4096 a record."""
+    connection.recv(65536)
+    block = (b"\x16\x03\x03\x40\x00" + bytes(0x4000)) * 16
+    while True:
+        connection.sendall(block)
 
 
 def fill_backlog(listeners):
