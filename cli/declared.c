@@ -25,9 +25,12 @@ static bool starts_with(const char *text, const char *start) {
     return strncmp(text, start, strlen(start)) == 0;
 }
 
-/* Whether the decision on it as a request is the whole answer: not where more lies below a URL. */
+/* Whether the decision on it as a request is the whole answer: not where more lies below a URL, and not for a pattern, which
+ * would be asked for as a file of that name. */
 static bool is_one_request(const char *capability) {
-    return !(starts_with(capability, "network:") && strstr(capability, "://"));
+    bool is_url = starts_with(capability, "network:") && strstr(capability, "://");
+    bool is_pattern = starts_with(capability, "fs:") && strpbrk(capability, "*?[{\\");
+    return !is_url && !is_pattern;
 }
 
 /* What the library did not find granted is not: for one command, where no arguments are pinned. */

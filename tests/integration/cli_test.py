@@ -75,6 +75,19 @@ class CliTest(unittest.TestCase):
         _, err = process.communicate(timeout=100)
         return Result(process.returncode, out.replace(b"\r\n", b"\n"), err)
 
+    def start(self, *arguments, **options):
+        process = subprocess.Popen([REGLET, *arguments], stdin=options.pop("stdin", subprocess.DEVNULL), stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE, cwd=self.scratch, env=self.environment, **options)
+        self.addCleanup(process.kill)
+        # Handlers are in place once the signal shows up as caught.
+        for _ in range(1000):
+            with open(f"/proc/{process.pid}/status", encoding="ascii") as status:
+                caught = int(re.search(r"SigCgt:\s*(\w+)", status.read()).group(1), 16)
+            if caught & (1 << (signal.SIGTERM - 1)):
+                return process
+            time.sleep(0.01)
+        self.fail("the signal handlers never appeared")
+
     def write(self, name, text, mode=0o644):
         path = os.path.join(self.scratch, name)
         os.makedirs(os.path.dirname(path), exist_ok=True)
@@ -94,6 +107,21 @@ class CliTest(unittest.TestCase):
         self.assert_code(2, result)
         self.assertEqual(result.err, expected + "\n")
         self.assertEqual(result.out, "")
+
+
+class ServersTest(CliTest):
+    """The servers of tests/servers, for all tests of a class."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.servers = subprocess.Popen(["/usr/bin/python3", "-B", os.path.join(SOURCE, "tests/servers/servers.py")],
+                                       stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        ready = json.loads(cls.servers.stdout.readline())
+        cls.ports, cls.paths = ready["ports"], ready["paths"]
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.servers.communicate()
 
 
 class Usage(CliTest):
@@ -452,18 +480,8 @@ class Observe(CliTest):
             self.assert_one_line(result.err)
 
 
-class Plugins(CliTest):
+class Plugins(ServersTest):
     """Each plugin that comes along, on servers of this machine."""
-
-    @classmethod
-    def setUpClass(cls):
-        cls.servers = subprocess.Popen(["/usr/bin/python3", "-B", os.path.join(SOURCE, "tests/servers/servers.py")],
-                                       stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        cls.ports = json.loads(cls.servers.stdout.readline())["ports"]
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.servers.communicate()
 
     def observe(self, plugin, *arguments):
         result = self.reglet("observe", os.path.join(PLUGINS, plugin + ".wasm"), *arguments)
@@ -752,19 +770,6 @@ class Run(CliTest):
 
 
 class Signals(CliTest):
-    def start(self, *arguments, **options):
-        process = subprocess.Popen([REGLET, *arguments], stdin=options.pop("stdin", subprocess.DEVNULL), stdout=subprocess.PIPE,
-                                   stderr=subprocess.PIPE, cwd=self.scratch, env=self.environment, **options)
-        self.addCleanup(process.kill)
-        # Handlers are in place once the signal shows up as caught.
-        for _ in range(1000):
-            with open(f"/proc/{process.pid}/status", encoding="ascii") as status:
-                caught = int(re.search(r"SigCgt:\s*(\w+)", status.read()).group(1), 16)
-            if caught & (1 << (signal.SIGTERM - 1)):
-                return process
-            time.sleep(0.01)
-        self.fail("the signal handlers never appeared")
-
     def test_interrupt_and_terminate_cancel_the_call(self):
         for number in [signal.SIGINT, signal.SIGTERM]:
             for name in ["loop_observe", "sleep_forever", "loop_initialize"]:
