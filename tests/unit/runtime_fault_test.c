@@ -18,54 +18,115 @@ static void ignore_event(void *user_data, const reglet_log_event *event) {
     (void)event;
 }
 
-/* Everything from a runtime to evidence. Returns the first failure, or the code of the plugin error. */
-static reglet_status whole_way(reglet_error **error) {
-    const reglet_grant grant = {"file", "fs:read:/etc/hosts"};
-    const char *const shared[] = {"env:REGLET_*"};
-    reglet_runtime_options options = REGLET_RUNTIME_OPTIONS_INIT;
-    options.grants = &grant;
-    options.grant_count = 1;
-    options.shared_grants = shared;
-    options.shared_grant_count = 1;
-    options.log = ignore_event;
-    options.check_config = true;
-    reglet_runtime *runtime = NULL;
+/* A function of an embedding program. */
+static reglet_status ask_for_a(void *user_data, reglet_host_call *call) {
+    (void)user_data;
+    return reglet_host_call_ask(call, "read:a");
+}
+static reglet_status answer_one(void *user_data, reglet_host_call *call) {
+    static const char response[] = "{\"status\":true,\"data\":{\"a\":1}}";
+    (void)user_data;
+    return reglet_host_call_respond(call, response, strlen(response));
+}
+static void count_freed(void *user_data) {
+    ++*(int *)user_data;
+}
+
+/* An observation: of which plugin, with what config, and a part of the evidence when there is memory. */
+struct way {
+    const char *name, *file, *config, *evidence;
+};
+enum { JSON_SIZE = 4096 };
+
+static reglet_status observe(reglet_runtime *runtime, const struct way *way, char *json,
+                             reglet_error **error) {
     reglet_plugin *plugin = NULL;
     reglet_config *config = NULL;
     reglet_result *result = NULL;
-    reglet_status status = reglet_runtime_new(&options, &runtime, error);
+    reglet_status status =
+        reglet_runtime_load_plugin_file(runtime, way->name, way->file, NULL, &plugin, error);
     if (status == REGLET_OK)
-        status = reglet_runtime_load_plugin_file(runtime, "file", REGLET_FILE_PLUGIN, NULL, &plugin, error);
-    if (status == REGLET_OK)
-        status = reglet_config_new(&config, error);
-    if (status == REGLET_OK)
-        status = reglet_config_set_string(config, "path", "/etc/shadow", error);
+        status = reglet_config_parse(way->config, strlen(way->config), &config, error);
     if (status == REGLET_OK)
         status = reglet_plugin_observe(plugin, config, NULL, &result, error);
     if (status == REGLET_OK)
         status = reglet_result_error_code(result);
+    if (status == REGLET_OK)
+        snprintf(json, JSON_SIZE, "%s", reglet_result_json(result, NULL));
     reglet_result_free(result);
     reglet_config_free(config);
     reglet_plugin_unref(plugin);
-    reglet_runtime_free(runtime);
     return status;
 }
 
+/* Everything from a runtime to evidence. Returns the first failure, or the code of the plugin error. */
+static reglet_status whole_way(const struct way *way, char *json, reglet_error **error) {
+    static const reglet_grant grants[] = {
+        {"file", "fs:read:/etc/hosts"}, {"relay", "env:PATH"}, {"custom_echo", "kv:read:*"}};
+    const char *const shared[] = {"env:REGLET_*"};
+    bool describes_itself = strcmp(way->name, "custom_echo") != 0; /* a guest with no more than observe */
+    int freed = 0;
+    reglet_host_function function = REGLET_HOST_FUNCTION_INIT;
+    function.name = "echo";
+    function.kind = "kv";
+    function.ask = ask_for_a;
+    function.serve = answer_one;
+    function.user_data = &freed;
+    function.free_user_data = count_freed;
+    reglet_runtime_options options = REGLET_RUNTIME_OPTIONS_INIT;
+    options.grants = grants;
+    options.grant_count = sizeof grants / sizeof *grants;
+    options.shared_grants = shared;
+    options.shared_grant_count = describes_itself;
+    options.host_functions = &function;
+    options.host_function_count = 1;
+    options.log = ignore_event;
+    options.check_config = describes_itself;
+    reglet_runtime *runtime = NULL;
+    reglet_status status = reglet_runtime_new(&options, &runtime, error);
+    if (status == REGLET_OK)
+        status = observe(runtime, way, json, error);
+    reglet_runtime_free(runtime);
+    assert_int_equal(freed, 1);
+    return status;
+}
+
+#define RELAY(function, request)                                                                             \
+    "relay", REGLET_GUEST_DIR "/relay.wasm", "{\"function\":\"" function "\",\"request\":" request "}"
+static const struct way ways[] = {
+    {"file", REGLET_FILE_PLUGIN, "{\"path\":\"/etc/shadow\"}", "\"status\":false"},
+    {"custom_echo", REGLET_GUEST_DIR "/custom_echo.wasm", "{}", "\"data\":{\"a\":1}"},
+    {RELAY("env_get", "{\"name\":\"PATH\",\"context\":{\"request_id\":\"r\"}}"), "\\\"found\\\":true"},
+    {RELAY("tcp_connect", "{\"host\":\"a.example\",\"port\":443}"), "network:outbound:a.example:443"},
+    {RELAY("http_request",
+           "{\"url\":\"http://a.example/\",\"headers\":{\"Host\":[\"b\"]},\"body\":\"eA==\"}"),
+     "network:outbound:a.example:80"},
+    {RELAY("dns_lookup", "{\"hostname\":\"a.example\",\"type\":\"A\"}"), "network:outbound:a.example:53"},
+    {RELAY("exec_command", "{\"command\":\"/bin/ls\",\"args\":[\"a\"],\"env\":[\"A=b\"]}"), "exec:/bin/ls"},
+    {RELAY("fs_read", "{\"path\":\"/etc/shadow\"}"), "permission denied"},
+};
+#undef RELAY
+
 static void whole_way__every_allocation_may_fail(void **state) {
     (void)state;
-    int failed_at = 0;
-    for (bool one_failed = true; one_failed; failed_at++) {
-        reglet_error *error = NULL;
-        memory_fail_at(failed_at);
-        reglet_status status = whole_way(&error);
-        one_failed = memory_has_failed();
-        /* Where only the text of an event is lost, the call goes on. */
-        if (status != REGLET_OK && (status != REGLET_ERR_NO_MEMORY || !one_failed))
-            fail_msg("allocation %d: %s (%s)", failed_at, reglet_status_name(status),
-                     reglet_error_message(error));
-        reglet_error_free(error);
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+        int failed_at = 0;
+        char json[JSON_SIZE] = "";
+        for (bool one_failed = true; one_failed; failed_at++) {
+            reglet_error *error = NULL;
+            memory_fail_at(failed_at);
+            reglet_status status = whole_way(&ways[i], json, &error);
+            one_failed = memory_has_failed();
+            /* Where only the text of an event, or the grant that a denial suggests, is lost, the call goes on. */
+            if (status != REGLET_OK && (status != REGLET_ERR_NO_MEMORY || !one_failed))
+                fail_msg("%s, allocation %d: %s (%s)", ways[i].config, failed_at, reglet_status_name(status),
+                         reglet_error_message(error));
+            reglet_error_free(error);
+        }
+        assert_true(failed_at > 50);
+        if (!strstr(json, ways[i].evidence))
+            fail_msg("expected \"%s\" in %s", ways[i].evidence, json);
     }
-    assert_true(failed_at > 50);
 }
 
 /* --- System calls that fail ------------------------------------------------------------------------------ */
