@@ -76,7 +76,8 @@ typedef struct reglet_host_function {
     const char *name;
 
     /** The kind of capability that decides ("kv", "network", "env", "exec"; files have functions of their own); NULL: the
-     * function needs none, and `ask` is not called. */
+     * function needs none, and `ask` is not called. The decision is on what is asked alone: which addresses a host name
+     * has, and which file a command leads to, is not looked up. */
     const char *kind;
 
     /**
