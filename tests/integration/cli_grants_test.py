@@ -11,7 +11,7 @@ import signal
 import subprocess
 import unittest
 
-from cli_test import FILE_PLUGIN, CliTest, ServersTest, guest
+from cli_test import FILE_PLUGIN, SOURCE, CliTest, ServersTest, guest
 
 HTTP_PLUGIN = os.path.join(os.environ["REGLET_PLUGINS"], "http.wasm")
 COMMAND_PLUGIN = os.path.join(os.environ["REGLET_PLUGINS"], "command.wasm")
@@ -100,6 +100,15 @@ class Listing(GrantsTest):
         self.assertRegex(result.out, r"(?m)^exec:bash +high, broad +this plugin ")
         self.assertRegex(result.err, r"\Areglet: warn: declares: the grant exec:bash is broad: Run bash")
         self.assertIn("none", self.on_terminal("grants", guest("tool")).out)
+
+    def test_the_docs_show_it_as_it_is_printed(self):
+        with open(os.path.join(SOURCE, "docs/cli.md"), encoding="utf-8") as file:
+            docs = file.read()
+        grant = ["--grant", "network:outbound:443", "--format", "table"]
+        for arguments in [[], ["--ask", "network:outbound:example.org:443", "--ask", "network:outbound:10.0.0.1:443"]]:
+            for line in self.reglet("grants", HTTP_PLUGIN, *grant, *arguments).out.splitlines():
+                if not line.startswith("sha256"):
+                    self.assertIn(line, docs)
 
     def test_a_module_that_is_no_plugin_has_declared_nothing(self):
         self.assertEqual(self.grants(plugin=guest("tool"))["declared"], [])
@@ -312,6 +321,12 @@ class Levels(GrantsTest):
         config = self.config("strict", sha256=self.sha256(), capabilities=["env:HOME"])
         denied = self.reglet("grants", FILE_PLUGIN, "--ask", "env:HOME", "--config", config)
         self.assert_code(1, denied)
+
+    def test_strict_gives_a_command_nothing_because_it_declares_nothing(self):
+        sha256 = self.grants(plugin=guest("tool"))["sha256"]
+        config = self.write("c.yaml", f"security: {{level: strict}}\nplugins: {{tool: {{sha256: {sha256}, "
+                                      "capabilities: ['fs:read:/etc/hosts']}}\n")
+        self.assert_code(1, self.reglet("run", "--config", config, guest("tool"), "cat", "/etc/hosts"))
 
     def test_standard_warns_of_broad_grants_and_missing_pins_and_permissive_says_nothing(self):
         result = self.observe(self.config("standard", capabilities=["fs:read:/etc/**"]))
