@@ -1,3 +1,4 @@
+#include <reglet/runtime.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -333,6 +334,32 @@ static void parse__a_malformed_argument_is_refused_at_its_character(void **state
     assert_refused(__LINE__, "git", ARGS(endless), "at most 4096 bytes");
 }
 
+static void check__says_which_argument_is_wrong(void **state) {
+    (void)state;
+    const char *const args[] = {"ok", "a[b", "c[d"}, *const with_null[] = {"ok", NULL};
+    reglet_exec_pin given = {.command = "git", .args = args, .arg_count = 1};
+    size_t wrong = 77;
+    reglet_error *error = NULL;
+    assert_int_equal(reglet_exec_pin_check(&given, &wrong, NULL), REGLET_OK);
+    assert_int_equal(wrong, 77);
+    given.arg_count = 3;
+    assert_int_equal(reglet_exec_pin_check(&given, &wrong, &error), REGLET_ERR_INVALID_GRANT);
+    assert_int_equal(wrong, 1);
+    assert_int_equal(reglet_error_offset(error), 1);
+    reglet_error_free(error);
+    given.command = "/usr/bin/*";
+    assert_int_equal(reglet_exec_pin_check(&given, &wrong, NULL), REGLET_ERR_INVALID_GRANT);
+    assert_int_equal(wrong, 3);
+    given = (reglet_exec_pin){.plugin = "p", .command = "git", .args = with_null, .arg_count = 2};
+    assert_int_equal(reglet_exec_pin_check(&given, &wrong, NULL), REGLET_ERR_INVALID_ARGUMENT);
+    assert_int_equal(reglet_exec_pin_check(NULL, NULL, NULL), REGLET_ERR_INVALID_ARGUMENT);
+    reglet_runtime_options options = REGLET_RUNTIME_OPTIONS_INIT;
+    reglet_runtime *runtime = NULL;
+    options.exec_pins = &given;
+    options.exec_pin_count = 1;
+    assert_int_equal(reglet_runtime_new(&options, &runtime, NULL), REGLET_ERR_INVALID_ARGUMENT);
+}
+
 static void references__a_pin_serves_several_policies(void **state) {
     (void)state;
     struct reglet__command_pin *shared = parse("/usr/bin/git", NO_ARGS);
@@ -367,6 +394,7 @@ int main(void) {
         cmocka_unit_test(pin__an_argument_made_to_be_slow_takes_a_bounded_time),
         cmocka_unit_test(parse__a_pin_is_of_one_program),
         cmocka_unit_test(parse__a_malformed_argument_is_refused_at_its_character),
+        cmocka_unit_test(check__says_which_argument_is_wrong),
         cmocka_unit_test(references__a_pin_serves_several_policies),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
