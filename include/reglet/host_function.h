@@ -61,9 +61,9 @@ REGLET_API reglet_status reglet_host_call_respond(reglet_host_call *call, const 
 /**
  * Answers with an error that the plugin can act on, instead of a response: `{"error": {type, code, message}}`.
  *
- * @param type     one of "network", "timeout", "config", "validation", "execution", "internal"; NULL: "internal"
- * @param code     such as "ENOENT"; NULL: "EIO"
- * @param message  one line; control characters are made visible
+ * @param type     one of "network", "timeout", "config", "validation", "execution", "internal"; NULL or "": "internal"
+ * @param code     such as "ENOENT"; NULL or "": "EIO"
+ * @param message  one line; control characters are made visible. NULL or "": that the function failed
  */
 REGLET_API reglet_status reglet_host_call_fail(reglet_host_call *call, const char *type, const char *code,
                                                const char *message);

@@ -88,8 +88,9 @@ reglet_status reglet_host_call_respond(reglet_host_call *call, const char *json,
 
 reglet_status reglet_host_call_fail(reglet_host_call *call, const char *type, const char *code,
                                     const char *message) {
-    reglet_status status = reglet__host_fail(call->request, type ? type : "internal", code ? code : "EIO",
-                                             "%s", message ? message : "the host function failed");
+    reglet_status status =
+        reglet__host_fail(call->request, type && *type ? type : "internal", code && *code ? code : "EIO",
+                          "%s", message && *message ? message : "the host function failed");
     call->failed = true;
     return status == REGLET__HOST_ANSWERED ? REGLET_OK : status;
 }
