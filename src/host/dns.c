@@ -1,6 +1,8 @@
+#define _GNU_SOURCE
 #include "host/dns.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/uio.h>
@@ -307,12 +309,21 @@ static void on_hosts(void *arg, int status, int timeouts, struct ares_addrinfo *
     ares_freeaddrinfo(found);
 }
 
+/* c-ares takes a file that it cannot open for one without the name; and a nameserver is not to be asked about a name in it
+ * just because there is no descriptor left. */
+static reglet_status look_for_descriptor(void) {
+    _cleanup_fd_ int fd = open("/etc/hosts", O_RDONLY | O_CLOEXEC);
+    return fd < 0 && (errno == EMFILE || errno == ENFILE) ? REGLET_ERR_IO : REGLET_OK;
+}
+
 reglet_status reglet__dns_hosts(const char *name, struct reglet__address *out, size_t room, size_t *count) {
     struct hosts_entry entry = {.out = out, .room = room};
     struct ares_addrinfo_hints hints = {.ai_family = AF_UNSPEC, .ai_flags = ARES_AI_NOSORT};
     _cleanup_(ares_destroy_p)
     ares_channel channel = NULL;
-    reglet_status status = open_channel("f", 0, false, &channel);
+    reglet_status status = look_for_descriptor();
+    if (status == REGLET_OK)
+        status = open_channel("f", 0, false, &channel);
     if (status != REGLET_OK)
         return status;
     ares_getaddrinfo(channel, name, NULL, &hints, on_hosts, &entry);

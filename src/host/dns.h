@@ -67,7 +67,7 @@ int reglet__dns_addresses(struct reglet__host_request *request, const struct reg
 /*
  * The addresses of a name in the hosts file, in its order, `room` at most; none: the file does not have it. What is "localhost"
  * or below it is always there, on the loopback addresses unless the file says otherwise (RFC 6761). REGLET_OK,
- * REGLET_ERR_NO_MEMORY.
+ * REGLET_ERR_NO_MEMORY, REGLET_ERR_IO (no descriptor left).
  */
 reglet_status reglet__dns_hosts(const char *name, struct reglet__address *out, size_t room, size_t *count);
 

@@ -27,7 +27,8 @@ struct transfer {
     size_t header_bytes, header_lines; /* of all that came, with 1xx responses and trailers */
     bool headers_ended;                /* the final ones */
     bool headers_too_long;
-    bool enough; /* a redirect that will be followed */
+    bool enough;        /* a redirect that will be followed */
+    bool no_descriptor; /* a socket could not be made */
     char error[CURL_ERROR_SIZE];
 };
 
@@ -118,12 +119,15 @@ static bool is_target(const struct reglet__target *target, const struct curl_soc
 
 /* The last word: wherever libcurl has an address from, it gets a socket for a judged one alone. */
 static curl_socket_t on_socket(void *user, curlsocktype purpose, struct curl_sockaddr *to) {
-    const struct transfer *transfer = user;
+    struct transfer *transfer = user;
     if (purpose != CURLSOCKTYPE_IPCXN || !is_target(transfer->hop->target, to)) {
         errno = EACCES;
         return CURL_SOCKET_BAD;
     }
-    return socket(to->family, to->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, to->protocol);
+    int fd = socket(to->family, to->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, to->protocol);
+    if (fd < 0 && (errno == EMFILE || errno == ENFILE))
+        transfer->no_descriptor = true;
+    return fd;
 }
 
 /* "a.example:443:192.0.2.1,[2001:db8::1]": libcurl looks no name up. */
@@ -306,6 +310,8 @@ static reglet_status fail(struct transfer *transfer, CURLcode code, const char *
                                  where);
     if (code == CURLE_OUT_OF_MEMORY || transfer->response->body.no_memory)
         return REGLET_ERR_NO_MEMORY;
+    if (code == CURLE_COULDNT_CONNECT && transfer->no_descriptor)
+        return REGLET_ERR_IO;
     if (transfer->response->body.broken)
         return reglet__host_fail(request, "network", "EPROTO", "%s: the body is said to be gzip and is not",
                                  where);

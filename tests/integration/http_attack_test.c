@@ -3,10 +3,12 @@
 #include "tests/integration/http_fixture.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <json-c/json.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -386,6 +388,24 @@ static void connect__refused_and_unheard_of(void **state) {
     http_expect_error(response, "network", "ENOTFOUND", "missing.example.test");
 }
 
+/* An errno of the network would send people looking for the server's fault. */
+static void connect__without_a_descriptor_it_is_the_host_that_fails(void **state) {
+    (void)state;
+    static const char *const servers[] = {"http", "https"};
+    struct rlimit before, few;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    for (size_t i = 0; i < sizeof servers / sizeof *servers; i++) {
+        free(http_get(servers[i], "/hello", "")); /* what is opened once and kept is open now */
+        int lowest = open("/dev/null", O_RDONLY | O_CLOEXEC);
+        few = (struct rlimit){.rlim_cur = (rlim_t)lowest, .rlim_max = before.rlim_max};
+        close(lowest);
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+        char *response = http_get(servers[i], "/hello", "");
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+        http_expect_error(response, "internal", "EIO", "no descriptor left");
+    }
+}
+
 /* A program that takes SIGPIPE for its end is not ended by a server that hangs up. */
 static void send__to_a_server_that_closes_raises_no_signal(void **state) {
     (void)state;
@@ -623,6 +643,7 @@ int main(void) {
         cmocka_unit_test(headers__too_long_or_too_many_are_refused),
         cmocka_unit_test(lies__are_network_errors),
         cmocka_unit_test(connect__refused_and_unheard_of),
+        cmocka_unit_test(connect__without_a_descriptor_it_is_the_host_that_fails),
         cmocka_unit_test(send__to_a_server_that_closes_raises_no_signal),
         cmocka_unit_test(tls__certificates_that_do_not_hold),
         cmocka_unit_test(tls__old_versions_and_nonsense),

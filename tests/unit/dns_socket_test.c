@@ -3,8 +3,11 @@
 #include "tests/unit/test.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "host/dns.h"
 
@@ -92,6 +95,22 @@ static void sockets__without_a_descriptor_it_is_the_host_that_fails(void **state
     assert_string_equal(reglet__dns_outcome(question.status).code, "ECONNREFUSED");
 }
 
+/* The attack: with no descriptor left, a name that the hosts file has looks like one that it does not have. */
+static void hosts__without_a_descriptor_it_is_the_host_that_fails(void **state) {
+    (void)state;
+    struct reglet__address found[2];
+    size_t count = 0;
+    struct rlimit before, few;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    int lowest = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    few = (struct rlimit){.rlim_cur = (rlim_t)lowest, .rlim_max = before.rlim_max};
+    close(lowest);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+    reglet_status status = reglet__dns_hosts("a.test", found, 2, &count);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_int_equal(status, REGLET_ERR_IO);
+}
+
 static int forget(void **state) {
     (void)state;
     memset(&seen, 0, sizeof seen);
@@ -102,6 +121,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(flood__the_deadline_is_looked_at_between_reads, forget),
         cmocka_unit_test_setup(sockets__without_a_descriptor_it_is_the_host_that_fails, forget),
+        cmocka_unit_test_setup(hosts__without_a_descriptor_it_is_the_host_that_fails, forget),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
