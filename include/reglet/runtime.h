@@ -48,7 +48,8 @@ typedef struct reglet_exec_pin {
  *
  * Does no I/O. Any thread.
  */
-REGLET_API reglet_status reglet_exec_pin_check(const reglet_exec_pin *pin, size_t *wrong_arg, reglet_error **err);
+REGLET_API reglet_status reglet_exec_pin_check(const reglet_exec_pin *pin, size_t *wrong_arg,
+                                               reglet_error **err);
 
 /** How much a runtime demands of grants. */
 typedef enum reglet_security_level {
@@ -120,7 +121,8 @@ typedef struct reglet_runtime_options {
     size_t protected_path_count;
 
     reglet_security_level security_level;
-    /** More capabilities that count as broad: a grant that is spelled like one of these. */
+    /** More capabilities that count as broad: a grant that is spelled like one of these. INVALID_GRANT for one that
+        is none. */
     const char *const *broad_patterns;
     size_t broad_pattern_count;
 

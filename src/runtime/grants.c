@@ -99,9 +99,12 @@ static reglet_status take_pins(const reglet_runtime_options *options, reglet_run
 
 /* One argument at a time: then the one that is wrong is known. */
 reglet_status reglet_exec_pin_check(const reglet_exec_pin *pin, size_t *wrong_arg, reglet_error **err) {
-    if (!pin || !pin->command || (pin->arg_count && !pin->args))
+    if (!pin || !pin->command)
         return reglet__fail(err, REGLET_ERR_INVALID_ARGUMENT, REGLET_DOMAIN_POLICY,
-                            "exec pin: pin, its command or its args is NULL");
+                            "exec pin: there is no command");
+    if (pin->arg_count && !pin->args)
+        return reglet__fail(err, REGLET_ERR_INVALID_ARGUMENT, REGLET_DOMAIN_POLICY,
+                            "exec pin: args is NULL but arg_count is not 0");
     struct reglet__command_pin *parsed = NULL;
     size_t wrong = pin->arg_count;
     reglet_status status = reglet__command_pin_parse(pin->command, NULL, 0, &parsed, err);
@@ -162,6 +165,23 @@ static reglet_status take_exec_pins(const reglet_runtime_options *options, regle
 
 /* --- Security levels ------------------------------------------------------------------------------------- */
 
+/* One that is no capability would never be found, and what it was to warn of be granted without a word. */
+static reglet_status take_broad_pattern(reglet_runtime *runtime, const char *text, reglet_error **err) {
+    reglet_error *error = NULL;
+    reglet_status status = reglet_capability_check(text, &error);
+    if (status == REGLET_ERR_INVALID_GRANT)
+        reglet__fail_at(err, status, REGLET_DOMAIN_POLICY, (size_t)reglet_error_offset(error),
+                        "broad pattern: %s", reglet_error_message(error));
+    reglet_error_free(error);
+    if (status == REGLET_ERR_INVALID_GRANT)
+        return status;
+    char *copy = status == REGLET_OK ? strdup(text) : NULL;
+    if (!copy)
+        return reglet__fail_memory(err);
+    runtime->broad_patterns[runtime->broad_pattern_count++] = copy;
+    return REGLET_OK;
+}
+
 static reglet_status take_broad_patterns(const reglet_runtime_options *options, reglet_runtime *runtime,
                                          reglet_error **err) {
     size_t count = options->broad_pattern_count;
@@ -170,13 +190,11 @@ static reglet_status take_broad_patterns(const reglet_runtime_options *options, 
     runtime->broad_patterns = calloc(count ? count : 1, sizeof *runtime->broad_patterns);
     if (!runtime->broad_patterns)
         return reglet__fail_memory(err);
-    for (size_t i = 0; i < count; i++, runtime->broad_pattern_count++) {
-        if (!options->broad_patterns[i])
-            return null_list("one of broad_patterns", err);
-        if (!(runtime->broad_patterns[i] = strdup(options->broad_patterns[i])))
-            return reglet__fail_memory(err);
-    }
-    return REGLET_OK;
+    reglet_status status = REGLET_OK;
+    for (size_t i = 0; i < count && status == REGLET_OK; i++)
+        status = options->broad_patterns[i] ? take_broad_pattern(runtime, options->broad_patterns[i], err)
+                                            : null_list("one of broad_patterns", err);
+    return status;
 }
 
 static bool is_broad(const reglet_runtime *runtime, const struct grant *grant) {

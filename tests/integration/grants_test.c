@@ -154,6 +154,46 @@ static void ask__for_no_single_thing_is_refused_at_the_character(void **state) {
     reglet_runtime_free(runtime);
 }
 
+/* --- Patterns ---------------------------------------------------------------------------------------------- */
+
+/* Wherever it stands: no runtime, and whose it is and which character is wrong. */
+static void pattern__that_is_malformed_refuses_the_runtime_at_its_character(void **state) {
+    (void)state;
+    static const struct {
+        const char *capability;
+        ptrdiff_t offset;
+    } cases[] = {{"network:outbound:10.0.0.0/x", 26},
+                 {"network:outbound:22:22", 17},
+                 {"network:outbound:0", 17},
+                 {"fs:read:/etc/../shadow", 13},
+                 {"exec:git status", 8},
+                 {"env:A-B", 5},
+                 {"kv:delete:a", 3},
+                 {"net:outbound:443", 0},
+                 {"", 0}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        for (int list = 0; list < 3; list++) {
+            static const char *const whose[] = {"plugin \"relay\"", "all plugins", "broad"};
+            const reglet_grant grant = {"relay", cases[i].capability};
+            reglet_runtime_options options = REGLET_RUNTIME_OPTIONS_INIT;
+            options.grants = &grant;
+            options.grant_count = list == 0;
+            options.shared_grants = &cases[i].capability;
+            options.shared_grant_count = list == 1;
+            options.broad_patterns = &cases[i].capability;
+            options.broad_pattern_count = list == 2;
+            reglet_runtime *runtime = NULL;
+            reglet_error *error = NULL;
+            reglet_status status = reglet_runtime_new(&options, &runtime, &error);
+            if (status != REGLET_ERR_INVALID_GRANT || reglet_error_offset(error) != cases[i].offset ||
+                !strstr(reglet_error_message(error), whose[list]))
+                fail_msg("\"%s\" of %s: %s at %td: %s", cases[i].capability, whose[list],
+                         reglet_status_name(status), reglet_error_offset(error), reglet_error_message(error));
+            assert_null(runtime);
+            reglet_error_free(error);
+        }
+}
+
 /* --- Levels ----------------------------------------------------------------------------------------------- */
 
 /* A runtime that may not be possible: its error's message, or NULL. To be freed. */
@@ -344,6 +384,7 @@ int main(void) {
         cmocka_unit_test(grants__outlive_plugin_and_runtime),
         cmocka_unit_test(ask__says_what_would_be_decided_and_by_which_rule),
         cmocka_unit_test(ask__for_no_single_thing_is_refused_at_the_character),
+        cmocka_unit_test(pattern__that_is_malformed_refuses_the_runtime_at_its_character),
         cmocka_unit_test(level_strict__refuses_broad_and_unpinned_grants),
         cmocka_unit_test(level_strict__wants_a_declaration_too),
         cmocka_unit_test(level__decides_whether_broad_grants_are_told),
