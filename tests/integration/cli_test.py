@@ -551,6 +551,21 @@ class Terminal(CliTest):
         self.assertIsNone(self.UNSAFE.search(shown.out), ascii(shown.out))
         self.assertEqual(json.loads(shown.out)["evidence"]["raw"], json.loads(raw))
 
+    def test_denials_are_escaped(self):
+        hostile = "\x1b]52;c;aGk\x07\nreglet: denied: nobody\x9b31m\u202eexe"
+        shown = r"\x1b]52;c;aGk\x07\nreglet: denied: nobody\x9b31m\u202eexe"
+        for function, request in [("env_get", {"name": hostile}), ("fs_read", {"path": "/" + hostile}),
+                                  ("exec_command", {"command": "/" + hostile})]:
+            for output in ["table", "json"]:
+                with self.subTest(function=function, output=output):
+                    result = self.on_terminal("observe", guest("relay"), f"function={function}", "--format", output,
+                                              "request:=" + json.dumps(request))
+                    self.assertIsNone(self.UNSAFE.search(result.out), ascii(result.out))
+                    self.assertIsNone(self.UNSAFE.search(result.err), ascii(result.err))
+                    self.assert_one_line(result.err)
+                    self.assertTrue(result.err.startswith("reglet: denied: relay: "), result.err)
+                    self.assertIn(shown, result.err)
+
     def test_arguments_in_messages_are_escaped(self):
         for arguments in [["\x1b[2J"], ["observe", "\x1b[2J\n.wasm"], ["observe", FILE_PLUGIN, "--grant", "\x1b[2J"]]:
             result = self.reglet(*arguments)

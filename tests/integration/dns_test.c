@@ -575,6 +575,29 @@ static void connect__a_name_that_has_no_address_says_why(void **state) {
     asker_close(&asker);
 }
 
+/* What one call learned is not there for the next, of the same plugin or another. */
+static void answers__are_asked_for_again_each_time(void **state) {
+    (void)state;
+    struct asker asker;
+    asker_open(&asker, GRANTS("network:outbound:*", "network:outbound:private"), nameserver);
+    for (int times = 1; times <= 3; times++) {
+        free(relay(asker.plugin, "dns_lookup", "{'hostname':'single.example.test','type':'A'}"));
+        assert_int_equal(servers_queries(servers, "single.example.test"), times);
+    }
+    static const char *const requests[][2] = {{"tcp_connect", "{'host':'loopback.example.test','port':1}"},
+                                              {"smtp_connect", "{'host':'loopback.example.test','port':1}"},
+                                              {"http_request", "{'url':'http://loopback.example.test:1/'}"}};
+    for (size_t i = 0; i < sizeof requests / sizeof *requests; i++) {
+        char *response = relay(asker.plugin, requests[i][0], "%s", requests[i][1]);
+        expect_member(response, "/error/code", "ECONNREFUSED");
+        expect_member_contains(response, "/error/message", "Connection refused");
+        free(response);
+        /* A and AAAA. */
+        assert_int_equal(servers_queries(servers, "loopback.example.test"), 2 * (int)(i + 1));
+    }
+    asker_close(&asker);
+}
+
 /* --- Deadlines, cancelling, and hostile nameservers ------------------------------------------------------ */
 
 struct caller {
@@ -934,6 +957,7 @@ int main(void) {
         cmocka_unit_test(ambient__cares_hosts_does_not_count),
         cmocka_unit_test(ambient__search_domains_do_not_count),
         cmocka_unit_test(connect__a_name_that_has_no_address_says_why),
+        cmocka_unit_test(answers__are_asked_for_again_each_time),
         cmocka_unit_test(cancel__stops_a_lookup_and_no_sibling),
         cmocka_unit_test(deadline__of_the_call_stops_a_lookup),
         cmocka_unit_test(deadline__of_the_request_is_an_error_of_the_response),

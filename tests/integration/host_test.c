@@ -2,9 +2,11 @@
 #include "tests/integration/servers.h"
 
 #include <poll.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* How requests reach host functions and responses the guest, and functions of the embedding program. */
 
@@ -445,6 +447,53 @@ static void host_function__waits_no_longer_than_the_call(void **state) {
     assert_true(now_ms() - before < 10000);
 }
 
+static atomic_bool in_function;
+
+/* Waits for nothing, as long as it may; what it is told then. */
+static reglet_status wait_for_nothing(void *user_data, reglet_host_call *call) {
+    assert_int_equal(reglet_host_call_check(call), REGLET_OK);
+    assert_int_equal(reglet_host_call_time_left_ms(call), -1);
+    atomic_store(&in_function, true);
+    reglet_status status = reglet_host_call_wait(call, -1, 0, -1);
+    assert_int_equal(reglet_host_call_check(call), REGLET_ERR_CANCELLED);
+    *(int *)user_data = (int)status;
+    return status;
+}
+
+static void *cancel_in_function(void *token) {
+    for (int tries = 0; tries < 10000 && !atomic_load(&in_function); tries++)
+        usleep(1000);
+    reglet_cancel_token_cancel(token);
+    return NULL;
+}
+
+static void host_function__is_told_that_its_call_was_cancelled(void **state) {
+    (void)state;
+    int told = 0;
+    pthread_t thread;
+    reglet_host_function function = REGLET_HOST_FUNCTION_INIT;
+    function.name = "echo";
+    function.serve = wait_for_nothing;
+    function.user_data = &told;
+    reglet_runtime_options options = REGLET_RUNTIME_OPTIONS_INIT;
+    options.host_functions = &function;
+    options.host_function_count = 1;
+    reglet_runtime *runtime = new_runtime(&options);
+    reglet_plugin *plugin = load_guest(runtime, "custom_echo");
+    reglet_call_options call = REGLET_CALL_OPTIONS_INIT;
+    reglet_result *result = NULL;
+    call.timeout_ms = -1;
+    assert_int_equal(reglet_cancel_token_new(&call.cancel, NULL), REGLET_OK);
+    assert_int_equal(pthread_create(&thread, NULL, cancel_in_function, call.cancel), 0);
+    assert_int_equal(reglet_plugin_observe(plugin, NULL, &call, &result, NULL), REGLET_OK);
+    pthread_join(thread, NULL);
+    assert_int_equal(told, REGLET_ERR_CANCELLED);
+    expect_plugin_error(result, REGLET_ERR_CANCELLED, "cancelled");
+    reglet_cancel_token_unref(call.cancel);
+    reglet_plugin_unref(plugin);
+    reglet_runtime_free(runtime);
+}
+
 /* The host's own trouble is a failure of the call, and no result of the plugin. */
 static void host_function__other_statuses_end_the_call(void **state) {
     (void)state;
@@ -464,11 +513,13 @@ static void host_function__other_statuses_end_the_call(void **state) {
 
 static void host_function__bad_answers_become_errors(void **state) {
     (void)state;
-    struct custom none = {0}, no_json = {.response = "{"}, fails = {.fails = "busy\nnow"};
+    struct custom none = {0}, no_json = {.response = "{"}, fails = {.fails = "busy\nnow"},
+                  silent = {.fails = ""};
     expect_evidence(observe_echo(&none, NULL, NULL, 0, NULL), "\"type\":\"internal\",\"code\":\"EIO\"");
     expect_evidence(observe_echo(&no_json, NULL, NULL, 0, NULL), "the host function echo answered no JSON");
     expect_evidence(observe_echo(&fails, NULL, NULL, 0, NULL),
                     "\"message\":\"busy\\\\nnow\",\"type\":\"execution\",\"code\":\"EBUSY\"");
+    expect_evidence(observe_echo(&silent, NULL, NULL, 0, NULL), "\"message\":\"the host function failed\"");
 }
 
 static reglet_status respond_too_much(void *user_data, reglet_host_call *call) {
@@ -678,6 +729,7 @@ int main(void) {
         cmocka_unit_test(host_function__that_asks_for_nothing_or_nonsense_is_refused),
         cmocka_unit_test(host_function__without_a_kind_needs_no_grant),
         cmocka_unit_test(host_function__waits_no_longer_than_the_call),
+        cmocka_unit_test(host_function__is_told_that_its_call_was_cancelled),
         cmocka_unit_test(host_function__other_statuses_end_the_call),
         cmocka_unit_test(host_function__bad_answers_become_errors),
         cmocka_unit_test(host_function__response_of_more_than_64_mib_ends_the_call),

@@ -95,6 +95,32 @@ static void parse__patterns_of_the_field_load(void **state) {
     config_file_clear(&config);
 }
 
+/* As files in the field have it; what is not implemented is warned about, and nothing is unknown. */
+static void parse__every_key_of_the_field_is_known(void **state) {
+    (void)state;
+    struct config_file config = accept("capabilities:\n"
+                                       "- {kind: network, pattern: outbound:443}\n"
+                                       "redaction:\n"
+                                       "  patterns: [a]\n"
+                                       "  paths: [b]\n"
+                                       "  hash_mode: {enabled: true, salt: c}\n"
+                                       "  disable_gitleaks: true\n"
+                                       "sensitive_data:\n"
+                                       "  secrets:\n"
+                                       "    local: {d: e}\n"
+                                       "    env: {f: G}\n"
+                                       "    files: {h: /i}\n"
+                                       "security:\n"
+                                       "  level: standard\n"
+                                       "  custom_broad_patterns: ['fs:read:/srv/**']\n"
+                                       "wasm_memory_limit_mb: 512\n"
+                                       "max_evidence_size_bytes: 2097152\n");
+    assert_int_equal(config.warnings.count, 2);
+    assert_int_equal(config.memory_limit_mib, 512);
+    assert_int_equal(config.max_evidence_bytes, 2097152);
+    config_file_clear(&config);
+}
+
 static void parse__a_plugin_has_its_own_capabilities_and_pin(void **state) {
     (void)state;
     struct config_file config = accept("plugins:\n"
@@ -522,6 +548,7 @@ int main(void) {
         cmocka_unit_test(parse__nothing_is_an_empty_configuration),
         cmocka_unit_test(parse__capabilities_for_all_plugins_become_grants),
         cmocka_unit_test(parse__patterns_of_the_field_load),
+        cmocka_unit_test(parse__every_key_of_the_field_is_known),
         cmocka_unit_test(parse__a_plugin_has_its_own_capabilities_and_pin),
         cmocka_unit_test(parse__limits_and_timeout_are_those_of_the_library),
         cmocka_unit_test(parse__evidence_limit_0_means_never_shortened),
