@@ -56,12 +56,13 @@ typedef struct reglet_decision {
 
 /**
  * Says what would be decided if the plugin asked for something, and by which rule; nothing is opened, resolved by DNS,
- * connected to or run. (A file's path is resolved on the file system as it is now. With grants for all plugins, or at level
+ * connected to or run. (A file's path and a command are resolved on the file system as it is now. With grants for all plugins, or at level
  * strict, the plugin is asked once what it declares.)
  *
  * @param request  one thing, written as a capability: "fs:read:/etc/hosts", "network:outbound:example.org:443", a URL
  *                 ("network:outbound:https://example.org/v1"), "env:HOME", "exec:/usr/bin/git", "kv:read:a". For the
- *                 name of a host the decision is on name and port; its addresses are judged when it is connected to
+ *                 name of a host the decision is on name and port; its addresses are judged when it is connected to.
+ *                 A command is asked for without arguments; the interpreter of a script is a command of its own
  * @param call     may be NULL
  * @param out      receives the decision, to be freed with reglet_decision_free(); untouched on failure
  * @return REGLET_OK, also when it would be denied; REGLET_ERR_INVALID_GRANT (the request asks for no single thing, with the

@@ -57,21 +57,29 @@ static reglet_status explain(struct reglet__host_request *request, const struct 
     return reglet__host_fail_errno(request, "exec", error, "%s", what);
 }
 
+struct reglet__decision reglet__exec_decide(const struct reglet__policy *policy,
+                                            const char *const *environment, size_t count,
+                                            struct reglet__command_request *command,
+                                            struct reglet__exec_file *out, int *error) {
+    struct reglet__decision decision = reglet__policy_exec_spelling(policy, command->asked);
+    *error = 0;
+    if (!decision.allowed)
+        return decision;
+    *error = reglet__exec_find(command->asked, environment, count, out);
+    if (!out->place[0]) /* a bare name that is not found, and that spelling may be run */
+        return decision;
+    command->place = out->place;
+    command->file = out->file;
+    return reglet__policy_exec(policy, command);
+}
+
 /* Judges and finds one command. */
 static reglet_status judge(struct reglet__host_request *request, struct candidate *candidate,
                            struct reglet__exec_file *out) {
     const struct reglet__host *host = request->host;
-    struct reglet__decision decision = {.reason = "nothing is granted to this plugin"};
-    if (host->policy)
-        decision = reglet__policy_exec_spelling(host->policy, candidate->command.asked);
-    if (!decision.allowed)
-        return deny(request, candidate, &decision);
-    int error = reglet__exec_find(candidate->command.asked, host->environment, host->environment_count, out);
-    if (out->place[0]) { /* all but a bare name that is not found, and that spelling may be run */
-        candidate->command.place = out->place;
-        candidate->command.file = out->file;
-        decision = reglet__policy_exec(host->policy, &candidate->command);
-    }
+    int error = 0;
+    struct reglet__decision decision = reglet__exec_decide(
+        host->policy, host->environment, host->environment_count, &candidate->command, out, &error);
     if (!decision.allowed)
         return deny(request, candidate, &decision);
     return error ? explain(request, candidate, error) : REGLET_OK;

@@ -20,8 +20,17 @@ void reglet__exec_run_close(struct reglet__exec_run *run);
 #define _cleanup_exec_run_ _cleanup_(reglet__exec_run_close)
 
 /*
- * Decides on a command by its spelling, then finds its file and decides on that; for a script, on its interpreter in the
- * same way. Answers by itself when it is denied, or cannot be run.
+ * Decides on a command by its spelling and, if that may be run, finds its file and decides on that; nothing is reported.
+ * What is asked for has its spelling and arguments; place and file are filled in, and live as long as `out`. *error: why the
+ * file cannot be run even if it may, as of reglet__exec_find().
+ */
+struct reglet__decision reglet__exec_decide(const struct reglet__policy *policy,
+                                            const char *const *environment, size_t count,
+                                            struct reglet__command_request *command,
+                                            struct reglet__exec_file *out, int *error);
+
+/*
+ * Decides so on a command; for a script, on its interpreter in the same way. Answers by itself when it is denied, or cannot be run.
  */
 reglet_status reglet__exec_guard(struct reglet__host_request *request, const char *asked,
                                  const char *const *args, size_t arg_count, struct reglet__exec_run *out);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "abi/arena.h"
+#include "host/exec_guard.h"
 #include "runtime/internal.h"
 #include "util/cleanup.h"
 #include "util/fail.h"
@@ -208,6 +209,16 @@ static reglet_status ask_file(const struct visit *visit, const struct reglet__po
                             grant, err);
 }
 
+/* "exec:/path" or "exec:name", known to be one command: judged by its file too, as a plugin's call would be. */
+static struct reglet__decision ask_command(const reglet_runtime *runtime, const struct reglet__policy *policy,
+                                           const char *request) {
+    _cleanup_exec_file_ struct reglet__exec_file file = REGLET__EXEC_FILE_INIT;
+    struct reglet__command_request command = {.asked = request + strlen("exec:")};
+    int error = 0;
+    return reglet__exec_decide(policy, (const char *const *)runtime->environment, runtime->environment_count,
+                               &command, &file, &error);
+}
+
 /* What would have allowed it: what was asked for, but for an address, which may take another rule. */
 static char *suggest(const char *request, const struct reglet__policy *policy) {
     static const char network[] = "network:outbound:";
@@ -254,6 +265,8 @@ static reglet_status decide(const struct visit *visit, const char *request, stru
         status = ask_file(visit, policy, request, &decision, &grant, err);
     } else {
         status = reglet__policy_ask(policy, request, &decision, err);
+        if (status == REGLET_OK && strncmp(request, "exec:", strlen("exec:")) == 0)
+            decision = ask_command(visit->plugin->runtime, policy, request);
         if (status == REGLET_OK && !decision.allowed && !decision.for_good)
             grant = suggest(request, policy);
     }
