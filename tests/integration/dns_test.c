@@ -683,6 +683,28 @@ static void deadline__of_the_request_is_an_error_of_the_response(void **state) {
     asker_close(&asker);
 }
 
+static void deadline__of_the_request_ends_the_lookup_of_a_connection(void **state) {
+    (void)state;
+    static const char *const requests[][2] = {
+        {"tcp_connect", "{'host':'silent.example.test','port':1,'timeout_ms':200}"},
+        {"net_connect", "{'host':'silent.example.test','port':1,'timeout_ms':200}"},
+        {"smtp_connect", "{'host':'silent.example.test','port':1,'timeout_ms':200}"},
+        {"http_request", "{'url':'http://silent.example.test/','timeout_ms':200}"},
+        {"ssrf_check", "{'address':'silent.example.test:1','timeout_ms':200}"}};
+    struct asker asker;
+    asker_open(&asker, GRANTS("network:outbound:*"), nameserver);
+    for (size_t i = 0; i < sizeof requests / sizeof *requests; i++) {
+        int64_t began_ms = now_ms();
+        char *response = relay(asker.plugin, requests[i][0], "%s", requests[i][1]);
+        assert_in_range(now_ms() - began_ms, 190, 200 + SLACK_MS);
+        expect_member(response, "/error/type", "timeout");
+        expect_member(response, "/error/code", "ETIMEDOUT");
+        expect_member(response, "/error/is_timeout", "true");
+        free(response);
+    }
+    asker_close(&asker);
+}
+
 enum habit { FLOODS, TRUNCATES_AND_RESETS, CUTS_RECORDS };
 
 /* A nameserver of the worst kind, in a thread. */
@@ -961,6 +983,7 @@ int main(void) {
         cmocka_unit_test(cancel__stops_a_lookup_and_no_sibling),
         cmocka_unit_test(deadline__of_the_call_stops_a_lookup),
         cmocka_unit_test(deadline__of_the_request_is_an_error_of_the_response),
+        cmocka_unit_test(deadline__of_the_request_ends_the_lookup_of_a_connection),
         cmocka_unit_test(hostile__a_flood_does_not_hold_the_call),
         cmocka_unit_test(hostile__a_reset_connection_is_an_error),
         cmocka_unit_test(hostile__records_that_are_cut_off_are_nonsense),

@@ -49,10 +49,13 @@ static void denial__is_the_same_whether_the_file_exists_or_not(void **state) {
     char *exists = run("probe", "", "");
     assert_int_equal(unlink(in_dir("probe")), 0);
     char *missing = run("probe", "", "");
+    char *elsewhere = run("probe", "", "'dir':'/nonexistent'"); /* nor whether that is there */
     assert_string_equal(exists, missing);
+    assert_string_equal(exists, elsewhere);
     expect_member(exists, "/error/code", "EPERM");
     free(exists);
     free(missing);
+    free(elsewhere);
 }
 
 static void missing_program__is_told_to_who_could_run_it(void **state) {

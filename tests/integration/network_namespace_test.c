@@ -113,6 +113,51 @@ static void tcp_connect__name_is_not_looked_up_again_to_connect(void **state) {
     assert_int_equal(servers_connections(servers, "tcp"), 1);
 }
 
+static char *fetch(const char *host, const char *path) {
+    return relay(plugin, "http_request", "{'url': 'http://%s:%d%s', 'timeout_ms': 10000}", host,
+                 servers_port(servers, "http"), path);
+}
+
+/* The only connection was to the public address. */
+static void expect_public_alone(void) {
+    char *log = servers_log(servers);
+    expect_member(log, "/accepted/0/address", "93.184.216.34");
+    expect_member(log, "/accepted/1", NULL);
+    free(log);
+}
+
+static void http_request__private_address_of_a_name_is_left_out(void **state) {
+    (void)state;
+    char *response = fetch("mixed.example.test", "/hello");
+    expect_member(response, "/status_code", "200");
+    free(response);
+    expect_public_alone();
+}
+
+/* Its first answer is public, and every other one this machine. */
+static void http_request__name_that_changes_reaches_nobody_else(void **state) {
+    (void)state;
+    char *response = fetch("flip.example.test", "/hello");
+    expect_member(response, "/status_code", "200");
+    free(response);
+    response = fetch("flip.example.test", "/hello");
+    expect_member_contains(response, "/error/message", "SSRF protection");
+    expect_member(response, "/error/code", "ESSRF");
+    free(response);
+    expect_public_alone();
+}
+
+/* A hop to the same name is looked up and judged again. */
+static void http_request__name_that_changes_between_two_hops_reaches_nobody_else(void **state) {
+    (void)state;
+    char *response = fetch("flip.example.test", "/redirect?to=/hello");
+    expect_member(response, "/error/type", "ssrf_protection");
+    expect_member(response, "/error/code", "ESSRF");
+    expect_member(response, "/status_code", NULL);
+    free(response);
+    expect_public_alone();
+}
+
 static void tcp_connect__addresses_are_tried_in_order(void **state) {
     (void)state;
     expect_connected(ask("tcp_connect", "several.example.test", "tcp4", ""), "93.184.216.35", "tcp4");
@@ -168,6 +213,9 @@ int main(void) {
         cmocka_unit_test_setup(tcp_connect__private_address_of_a_name_is_left_out, forget),
         cmocka_unit_test_setup(tcp_connect__name_that_changes_after_the_check_reaches_nobody, forget),
         cmocka_unit_test_setup(tcp_connect__name_is_not_looked_up_again_to_connect, forget),
+        cmocka_unit_test_setup(http_request__private_address_of_a_name_is_left_out, forget),
+        cmocka_unit_test_setup(http_request__name_that_changes_reaches_nobody_else, forget),
+        cmocka_unit_test_setup(http_request__name_that_changes_between_two_hops_reaches_nobody_else, forget),
         cmocka_unit_test_setup(tcp_connect__addresses_are_tried_in_order, forget),
         cmocka_unit_test_setup(tcp_connect__reaches_public_ipv6, forget),
         cmocka_unit_test_setup(tcp_connect__network_without_a_route_is_enetunreach, forget),
