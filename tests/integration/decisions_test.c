@@ -28,9 +28,11 @@ static bool is_allowed_by_ask(const char *request) {
 
 /* Whether a response is no refusal; one that failed later is none. */
 static bool is_no_refusal(char *response) {
-    char *type = json_member(response, "/error/type");
+    char *type = json_member(response, "/error/type"), *verdict = json_member(response, "/allowed");
     bool allowed = !type || (strcmp(type, "capability") != 0 && strcmp(type, "ssrf_protection") != 0);
+    allowed = allowed && (!verdict || strcmp(verdict, "true") == 0);
     free(type);
+    free(verdict);
     free(response);
     return allowed;
 }
@@ -114,7 +116,7 @@ static void files__are_decided_as_asked(void **state) {
     static const char *const things[] = {
         "@/probe",   "@/link/a",   "@/real/a",           "@/real/b",       "@/real/c",    "@/to-probe",
         "@/none",    "@/dangling", "@/real/../probe",    "@//real/./a",    "@/to-passwd", "/etc/passwd",
-        "/dev/null", "/dev/mem",   "/proc/self/environ", "/proc/1/status", "/sys/kernel", "@/real"};
+        "/dev/null", "/dev/mem",   "/proc/self/environ", "/proc/1/status", "/sys/kernel", "/etc/hostname"};
     static const struct kind kind = {"fs:read:", "fs_read", "{'path':'%s','max_bytes':1}", LIST(grants),
                                      LIST(things)};
     assert_int_equal(mkdir(in_dir("real"), 0755), 0);
@@ -156,12 +158,79 @@ static void variables__are_decided_as_asked(void **state) {
     expect_agreements(&kind);
 }
 
+static void addresses__are_decided_as_asked(void **state) {
+    (void)state;
+    static const char *const grants[] = {"network:outbound:*",
+                                         "network:outbound:443",
+                                         "network:outbound:private",
+                                         "network:outbound:10.0.0.0/8",
+                                         "network:outbound:0.0.0.0/0",
+                                         "network:outbound:169.254.169.254:80",
+                                         "network:outbound:[::/0]:443",
+                                         "network:outbound:[fe80::/10]:80",
+                                         "network:outbound:[64:ff9b::/96]:443",
+                                         "network:outbound:8.8.8.8:443",
+                                         "network:outbound:10.0.0.0/7:443",
+                                         "network:outbound:[::ffff:0:0/96]:443",
+                                         "network:outbound:80,443",
+                                         "network:outbound:*:1-1024",
+                                         "network:outbound:127.0.0.1"};
+    static const char *const things[] = {"8.8.8.8:443",
+                                         "8.8.8.8:53",
+                                         "10.1.2.3:443",
+                                         "10.1.2.3:80",
+                                         "11.1.1.1:443",
+                                         "127.0.0.1:443",
+                                         "169.254.169.254:80",
+                                         "169.254.169.254:443",
+                                         "100.64.1.1:443",
+                                         "0.0.0.0:80",
+                                         "[::1]:443",
+                                         "[fe80::1]:80",
+                                         "[64:ff9b::a00:1]:443",
+                                         "[64:ff9b::808:808]:443",
+                                         "[::ffff:10.0.0.1]:443",
+                                         "[2002:a00:1::]:443",
+                                         "[2606:4700::1]:443",
+                                         "[::ffff:8.8.8.8]:443",
+                                         "255.255.255.255:80",
+                                         "168.63.129.16:80",
+                                         "[fd00:ec2::254]:80",
+                                         "[fd12::1]:443",
+                                         "224.0.0.1:443",
+                                         "192.0.2.1:443"};
+    static const struct kind kind = {"network:outbound:", "ssrf_check", "{'address':'%s'}", LIST(grants),
+                                     LIST(things)};
+    expect_agreements(&kind);
+}
+
+static void urls__are_decided_as_asked(void **state) {
+    (void)state;
+    static const char *const grants[] = {"network:outbound:http://127.0.0.1:1/v1",
+                                         "network:outbound:http://127.0.0.1:1",
+                                         "network:outbound:private",
+                                         "network:outbound:*",
+                                         "network:outbound:https://127.0.0.1:1/v1/",
+                                         "network:outbound:127.0.0.1:1",
+                                         "network:outbound:http://127.0.0.1:1/v1/a%20b"};
+    static const char *const things[] = {
+        "http://127.0.0.1:1/",    "http://127.0.0.1:1/v1",   "http://127.0.0.1:1/v10",
+        "http://127.0.0.1:1/v1/", "http://127.0.0.1:1/v1/x", "http://127.0.0.1:1/v1/a%20b",
+        "http://127.0.0.1:2/v1",  "https://127.0.0.1:1/v1",  "http://127.0.0.1:1/V1",
+        "http://127.0.0.2:1/v1",  "http://127.0.0.1:1/v%31"};
+    static const struct kind kind = {"network:outbound:", "http_request", "{'method':'GET','url':'%s'}",
+                                     LIST(grants), LIST(things)};
+    expect_agreements(&kind);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(commands__are_decided_as_asked, exec_set_up, exec_tear_down),
         cmocka_unit_test_setup_teardown(files__are_decided_as_asked, exec_set_up, exec_tear_down),
         cmocka_unit_test_setup_teardown(files_to_write__are_decided_as_asked, exec_set_up, exec_tear_down),
         cmocka_unit_test_setup_teardown(variables__are_decided_as_asked, exec_set_up, exec_tear_down),
+        cmocka_unit_test_setup_teardown(addresses__are_decided_as_asked, exec_set_up, exec_tear_down),
+        cmocka_unit_test_setup_teardown(urls__are_decided_as_asked, exec_set_up, exec_tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
