@@ -11,9 +11,11 @@
 #include <unistd.h>
 
 static struct servers *servers;
+static struct events events;
 
 static int start_servers(void **state) {
     (void)state;
+    events_init(&events);
     servers = servers_start();
     return 0;
 }
@@ -21,6 +23,7 @@ static int start_servers(void **state) {
 static int stop_servers(void **state) {
     (void)state;
     servers_stop(servers);
+    events_free(&events);
     return 0;
 }
 
@@ -45,6 +48,8 @@ static reglet_runtime *runtime_with(const char *plugin, const char *const grants
     options.ca_file = servers_path(servers, "ca");
     snprintf(nameserver, sizeof nameserver, "127.0.0.1:%d", PORT("dns"));
     options.nameservers = nameserver;
+    options.log = events_collect;
+    options.log_user_data = &events;
     return new_runtime(&options);
 }
 
@@ -581,6 +586,7 @@ static void go_calls__every_function_answers_as_the_fields_sdk_expects(void **st
     expect_data(json, "env_get/value", "value");
     expect_data(json, "getenv", "value");
     free(json);
+    assert_true(events_contain(&events, "plugin|go_calls||asked for everything|functions=12"));
     assert_true(unlink(written) == 0 && rmdir(directory) == 0);
 }
 
@@ -590,6 +596,8 @@ static void go_calls__every_function_is_denied_without_a_grant(void **state) {
                                             "net_connect", "exec_command", "exec_run",    "fs_write",
                                             "fs_read",     "fs_stat",      "env_get"};
     char *json = observe_calls(nothing, "/tmp");
+    assert_true(
+        events_contain(&events, "denial|go_calls|go-request|permission denied|asked=connect to 127.0.0.1:"));
     for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
         char pointer[96];
         snprintf(pointer, sizeof pointer, "/evidence/data/%s/error/type", functions[i]);
