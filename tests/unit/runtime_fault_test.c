@@ -38,15 +38,11 @@ struct way {
 };
 enum { JSON_SIZE = 4096 };
 
-static reglet_status observe(reglet_runtime *runtime, const struct way *way, char *json,
-                             reglet_error **error) {
-    reglet_plugin *plugin = NULL;
+/* Returns the first failure, or the code of the plugin error. */
+static reglet_status observe(reglet_plugin *plugin, const struct way *way, char *json, reglet_error **error) {
     reglet_config *config = NULL;
     reglet_result *result = NULL;
-    reglet_status status =
-        reglet_runtime_load_plugin_file(runtime, way->name, way->file, NULL, &plugin, error);
-    if (status == REGLET_OK)
-        status = reglet_config_parse(way->config, strlen(way->config), &config, error);
+    reglet_status status = reglet_config_parse(way->config, strlen(way->config), &config, error);
     if (status == REGLET_OK)
         status = reglet_plugin_observe(plugin, config, NULL, &result, error);
     if (status == REGLET_OK)
@@ -55,23 +51,21 @@ static reglet_status observe(reglet_runtime *runtime, const struct way *way, cha
         snprintf(json, JSON_SIZE, "%s", reglet_result_json(result, NULL));
     reglet_result_free(result);
     reglet_config_free(config);
-    reglet_plugin_unref(plugin);
     return status;
 }
 
-/* Everything from a runtime to evidence. Returns the first failure, or the code of the plugin error. */
-static reglet_status whole_way(const struct way *way, char *json, reglet_error **error) {
+static reglet_status make_runtime(const struct way *way, int *freed, reglet_runtime **runtime,
+                                  reglet_error **error) {
     static const reglet_grant grants[] = {
         {"file", "fs:read:/etc/hosts"}, {"relay", "env:PATH"}, {"custom_echo", "kv:read:*"}};
     const char *const shared[] = {"env:REGLET_*"};
     bool describes_itself = strcmp(way->name, "custom_echo") != 0; /* a guest with no more than observe */
-    int freed = 0;
     reglet_host_function function = REGLET_HOST_FUNCTION_INIT;
     function.name = "echo";
     function.kind = "kv";
     function.ask = ask_for_a;
     function.serve = answer_one;
-    function.user_data = &freed;
+    function.user_data = freed;
     function.free_user_data = count_freed;
     reglet_runtime_options options = REGLET_RUNTIME_OPTIONS_INIT;
     options.grants = grants;
@@ -82,52 +76,86 @@ static reglet_status whole_way(const struct way *way, char *json, reglet_error *
     options.host_function_count = 1;
     options.log = ignore_event;
     options.check_config = describes_itself;
+    return reglet_runtime_new(&options, runtime, error);
+}
+
+/* Everything from a runtime to evidence. */
+static reglet_status whole_way(const struct way *way, char *json, reglet_error **error) {
+    int freed = 0;
     reglet_runtime *runtime = NULL;
-    reglet_status status = reglet_runtime_new(&options, &runtime, error);
+    reglet_plugin *plugin = NULL;
+    reglet_status status = make_runtime(way, &freed, &runtime, error);
     if (status == REGLET_OK)
-        status = observe(runtime, way, json, error);
+        status = reglet_runtime_load_plugin_file(runtime, way->name, way->file, NULL, &plugin, error);
+    if (status == REGLET_OK)
+        status = observe(plugin, way, json, error);
+    reglet_plugin_unref(plugin);
     reglet_runtime_free(runtime);
     assert_int_equal(freed, 1);
     return status;
 }
 
-#define RELAY(function, request)                                                                             \
-    "relay", REGLET_GUEST_DIR "/relay.wasm", "{\"function\":\"" function "\",\"request\":" request "}"
-static const struct way ways[] = {
-    {"file", REGLET_FILE_PLUGIN, "{\"path\":\"/etc/shadow\"}", "\"status\":false"},
-    {"custom_echo", REGLET_GUEST_DIR "/custom_echo.wasm", "{}", "\"data\":{\"a\":1}"},
-    {RELAY("env_get", "{\"name\":\"PATH\",\"context\":{\"request_id\":\"r\"}}"), "\\\"found\\\":true"},
-    {RELAY("tcp_connect", "{\"host\":\"a.example\",\"port\":443}"), "network:outbound:a.example:443"},
-    {RELAY("http_request",
-           "{\"url\":\"http://a.example/\",\"headers\":{\"Host\":[\"b\"]},\"body\":\"eA==\"}"),
-     "network:outbound:a.example:80"},
-    {RELAY("dns_lookup", "{\"hostname\":\"a.example\",\"type\":\"A\"}"), "network:outbound:a.example:53"},
-    {RELAY("exec_command", "{\"command\":\"/bin/ls\",\"args\":[\"a\"],\"env\":[\"A=b\"]}"), "exec:/bin/ls"},
-    {RELAY("fs_read", "{\"path\":\"/etc/shadow\"}"), "permission denied"},
-};
-#undef RELAY
+/* One allocation after the other fails: on the whole way, or with a plugin in the observation alone. */
+static void walk(const struct way *way, reglet_plugin *plugin) {
+    int failed_at = 0;
+    char json[JSON_SIZE] = "";
+    for (bool one_failed = true; one_failed; failed_at++) {
+        reglet_error *error = NULL;
+        memory_fail_at(failed_at);
+        reglet_status status = plugin ? observe(plugin, way, json, &error) : whole_way(way, json, &error);
+        one_failed = memory_has_failed();
+        /* Where only the text of an event, or the grant that a denial suggests, is lost, the call goes on. */
+        if (status != REGLET_OK && (status != REGLET_ERR_NO_MEMORY || !one_failed))
+            fail_msg("%s, allocation %d: %s (%s)", way->config, failed_at, reglet_status_name(status),
+                     reglet_error_message(error));
+        reglet_error_free(error);
+    }
+    assert_true(failed_at > 20);
+    if (!strstr(json, way->evidence))
+        fail_msg("expected \"%s\" in %s", way->evidence, json);
+}
 
 static void whole_way__every_allocation_may_fail(void **state) {
     (void)state;
-    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
-        int failed_at = 0;
-        char json[JSON_SIZE] = "";
-        for (bool one_failed = true; one_failed; failed_at++) {
-            reglet_error *error = NULL;
-            memory_fail_at(failed_at);
-            reglet_status status = whole_way(&ways[i], json, &error);
-            one_failed = memory_has_failed();
-            /* Where only the text of an event, or the grant that a denial suggests, is lost, the call goes on. */
-            if (status != REGLET_OK && (status != REGLET_ERR_NO_MEMORY || !one_failed))
-                fail_msg("%s, allocation %d: %s (%s)", ways[i].config, failed_at, reglet_status_name(status),
-                         reglet_error_message(error));
-            reglet_error_free(error);
-        }
-        assert_true(failed_at > 50);
-        if (!strstr(json, ways[i].evidence))
-            fail_msg("expected \"%s\" in %s", ways[i].evidence, json);
-    }
+    static const struct way ways[] = {
+        {"file", REGLET_FILE_PLUGIN, "{\"path\":\"/etc/shadow\"}", "\"status\":false"},
+        {"custom_echo", REGLET_GUEST_DIR "/custom_echo.wasm", "{}", "\"data\":{\"a\":1}"},
+    };
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++)
+        walk(&ways[i], NULL);
 }
+
+#define RELAY(function, request)                                                                             \
+    "relay", REGLET_GUEST_DIR "/relay.wasm", "{\"function\":\"" function "\",\"request\":" request "}"
+
+static void host_functions__every_allocation_may_fail(void **state) {
+    (void)state;
+    static const struct way ways[] = {
+        {RELAY("env_get", "{\"name\":\"PATH\",\"context\":{\"request_id\":\"r\"}}"), "\\\"found\\\":true"},
+        {RELAY("tcp_connect", "{\"host\":\"a.example\",\"port\":443}"), "network:outbound:a.example:443"},
+        {RELAY("http_request",
+               "{\"url\":\"http://a.example/\",\"headers\":{\"Host\":[\"b\"]},\"body\":\"eA==\"}"),
+         "network:outbound:a.example:80"},
+        {RELAY("dns_lookup", "{\"hostname\":\"a.example\",\"type\":\"A\"}"), "network:outbound:a.example:53"},
+        {RELAY("exec_command", "{\"command\":\"/bin/ls\",\"args\":[\"a\"],\"env\":[\"A=b\"]}"),
+         "exec:/bin/ls"},
+        {RELAY("fs_read", "{\"path\":\"/etc/shadow\"}"), "permission denied"},
+        {RELAY("ssrf_check", "{\"address\":\"10.0.0.1:1\"}"), "\\\"allowed\\\":false"},
+    };
+    int freed = 0;
+    reglet_runtime *runtime = NULL;
+    reglet_plugin *plugin = NULL;
+    assert_int_equal(make_runtime(&ways[0], &freed, &runtime, NULL), REGLET_OK);
+    assert_int_equal(
+        reglet_runtime_load_plugin_file(runtime, ways[0].name, ways[0].file, NULL, &plugin, NULL), REGLET_OK);
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++)
+        walk(&ways[i], plugin);
+    reglet_plugin_unref(plugin);
+    reglet_runtime_free(runtime);
+    assert_int_equal(freed, 1);
+}
+
+#undef RELAY
 
 /* --- System calls that fail ------------------------------------------------------------------------------ */
 
@@ -247,6 +275,7 @@ int main(void) {
         cmocka_unit_test(files__kernel_that_cannot_resolve_refuses),
         cmocka_unit_test(load__no_descriptor_left_is_an_error),
         cmocka_unit_test(whole_way__every_allocation_may_fail),
+        cmocka_unit_test(host_functions__every_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
