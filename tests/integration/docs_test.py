@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What the documentation lists has to be what the source does: the table of errors of host functions, and their names."""
+"""What the documentation says is what the source does: errors and names of host functions, and a policy that does no I/O."""
 import errno
 import glob
 import os
@@ -65,6 +65,27 @@ class Functions(unittest.TestCase):
         self.assertGreater(len(names), 12)
         for name in names:
             self.assertIn(f"`{name}`", table)
+
+
+class Policy(unittest.TestCase):
+    """A decision is made of grants and request alone."""
+
+    HEADERS = {"arpa/inet.h", "limits.h", "stdarg.h", "stdatomic.h", "stdbool.h", "stddef.h", "stdint.h", "stdio.h",
+               "stdlib.h", "string.h"}
+    # What those headers have that reaches outside.
+    OUTSIDE = re.compile(r"\b(f?open\w*|f?printf|f?put[cs]|puts|perror|f?getenv|secure_getenv|remove|rename|system|popen|tmpfile)\(")
+
+    def test_the_room_does_no_io(self):
+        paths = glob.glob("src/policy/*.[ch]", root_dir=SOURCE)
+        self.assertGreater(len(paths), 10)
+        for path in paths:
+            text = read(path)
+            for header in re.findall(r"#include <([^>]*)>", text):
+                self.assertTrue(header in self.HEADERS or header.startswith("reglet/"), f"{path} includes {header}")
+            for header in re.findall(r'#include "([^"]*)"', text):
+                self.assertRegex(header, "^(policy|util)/", path)
+                self.assertNotIn(header, ["util/sys.h", "util/interrupt.h", "util/clock.h"], path)
+            self.assertNotRegex(text, self.OUTSIDE, path)
 
 
 if __name__ == "__main__":
