@@ -73,7 +73,7 @@ class Policy(unittest.TestCase):
     HEADERS = {"arpa/inet.h", "limits.h", "stdarg.h", "stdatomic.h", "stdbool.h", "stddef.h", "stdint.h", "stdio.h",
                "stdlib.h", "string.h"}
     # What those headers have that reaches outside.
-    OUTSIDE = re.compile(r"\b(f?open\w*|f?printf|f?put[cs]|puts|perror|f?getenv|secure_getenv|remove|rename|system|popen|tmpfile)\(")
+    OUTSIDE = re.compile(r"\b(f?open(at)?|f?printf|f?put[cs]|puts|perror|f?getenv|secure_getenv|remove|rename|system|popen|tmpfile)\(")
 
     def test_the_room_does_no_io(self):
         paths = glob.glob("src/policy/*.[ch]", root_dir=SOURCE)
@@ -85,7 +85,7 @@ class Policy(unittest.TestCase):
             for header in re.findall(r'#include "([^"]*)"', text):
                 self.assertRegex(header, "^(policy|util)/", path)
                 self.assertNotIn(header, ["util/sys.h", "util/interrupt.h", "util/clock.h"], path)
-            self.assertNotRegex(text, self.OUTSIDE, path)
+            self.assertIsNone(self.OUTSIDE.search(text), path)
 
 
 if __name__ == "__main__":
