@@ -187,10 +187,12 @@ static const char *files_rule(const struct reglet__policy *policy,
     const struct reglet__files_rule *rule = &declared->rule.files;
     if (!rule->root || rule->closed)
         return NULL;
-    if (!reglet__glob_is_literal(rule->glob))
-        return find_rule(policy, declared);
+    const char *root = rule->root[0] ? rule->root : "/";
     enum reglet__fs_access access = rule->write ? REGLET__FS_WRITE : REGLET__FS_READ;
-    return reglet__policy_fs(policy, access, rule->root[0] ? rule->root : "/", false).rule;
+    if (reglet__glob_is_literal(rule->glob))
+        return reglet__policy_fs(policy, access, root, false).rule;
+    bool is_hosts_own = reglet__policy_fs(policy, REGLET__FS_READ, root, false).for_good;
+    return is_hosts_own ? NULL : find_rule(policy, declared);
 }
 
 static const char *keys_rule(const struct reglet__policy *policy, const struct reglet__capability *declared) {
@@ -205,10 +207,20 @@ static const char *keys_rule(const struct reglet__policy *policy, const struct r
     return rule->write ? write.rule : read.rule;
 }
 
-/* Pinned arguments take away what a grant gives: none may be about the command, and whose file is not known may be any. */
+/* Pinned arguments take away what a grant gives, and so does what the plugin may write. */
+static const char *directory_rule(const struct reglet__policy *policy,
+                                  const struct reglet__capability *declared) {
+    const char *directory = reglet__command_place(&declared->rule.command);
+    bool is_whole = policy->pins.count == 0 && !reglet__policy_fs_writes_below(policy, directory);
+    return is_whole ? find_rule(policy, declared) : NULL;
+}
+
+/* Of the pins none may be about the command; and one whose file is not known may be any. */
 static const char *command_rule(const struct reglet__policy *policy,
                                 const struct reglet__capability *declared) {
     const struct reglet__command_rule *rule = &declared->rule.command;
+    if (rule->form == REGLET__COMMAND_CHILDREN)
+        return directory_rule(policy, declared);
     if (rule->form != REGLET__COMMAND_FILE)
         return policy->pins.count == 0 ? find_rule(policy, declared) : NULL;
     struct reglet__command_request request = {

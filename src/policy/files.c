@@ -348,6 +348,17 @@ static bool reads_below(const struct reglet__capability *capability, const struc
     return !capability->rule.files.write && leads_on(capability, partner, data);
 }
 
+static bool writes_below(const struct reglet__capability *capability,
+                         const struct reglet__capability *partner, const void *data) {
+    return capability->rule.files.write && leads_on(capability, partner, data);
+}
+
+bool reglet__policy_fs_writes_below(const struct reglet__policy *policy, const char *directory) {
+    struct request request = {.access = REGLET__FS_LOOK, .path = directory};
+    struct reglet__decision decision = decide(policy, &request, writes_below);
+    return decision.allowed || decision.reason == too_costly;
+}
+
 bool reglet__policy_fs_reveals(const struct reglet__policy *policy, const char *from, const char *to,
                                bool is_directory) {
     struct request before = {.access = REGLET__FS_READ, .path = from};

@@ -101,6 +101,8 @@ struct reglet__decision reglet__policy_decide_alone(const struct reglet__policy 
                                                     reglet__covers *covers, const void *request);
 
 void reglet__files_clear(struct reglet__files_rule *rule);
+/* Whether something at or below a directory may be written; yes in doubt. */
+bool reglet__policy_fs_writes_below(const struct reglet__policy *policy, const char *directory);
 
 /* Whether a network rule allows every port from `low` to `high`. */
 bool reglet__ports_include(const struct reglet__network_rule *rule, unsigned low, unsigned high);
