@@ -47,8 +47,13 @@ static const char *take_reason(void) {
 static reglet_status after_failure(struct reglet__host_request *request,
                                    const struct reglet__connection *connection, SSL *ssl, int result,
                                    const char *what) {
-    int error_number = errno;
-    switch (SSL_get_error(ssl, result)) {
+    int error_number = errno, reason = SSL_get_error(ssl, result);
+    reglet_status status = reglet__interrupt_check(&request->interrupt);
+    if (status != REGLET_OK) { /* what failed may be its end alone */
+        ERR_clear_error();
+        return status;
+    }
+    switch (reason) {
     case SSL_ERROR_WANT_READ: return reglet__connection_wait(request, connection, POLLIN);
     case SSL_ERROR_WANT_WRITE: return reglet__connection_wait(request, connection, POLLOUT);
     case SSL_ERROR_SYSCALL:
@@ -115,7 +120,7 @@ reglet_status reglet__connection_start_tls(struct reglet__host_request *request,
             request, "config", "ECERT",
             "there are no certificates to verify a server with: neither %s nor %s can be read",
             X509_get_default_cert_file(), X509_get_default_cert_dir());
-    SSL *ssl = reglet__tls_session(tls, connection->fd);
+    SSL *ssl = reglet__tls_session(tls, connection->fd, &request->interrupt);
     if (!ssl || !expect_peer(ssl, endpoint)) {
         SSL_free(ssl);
         return reglet__host_fail(request, "internal", "EIO", "TLS cannot be set up: %s", take_reason());
@@ -140,8 +145,9 @@ reglet_status reglet__connection_read_tls(struct reglet__host_request *request,
         if (result == 1)
             return REGLET_OK;
         *count = 0;
-        if (SSL_get_error(connection->ssl, result) == SSL_ERROR_ZERO_RETURN)
-            return REGLET_OK;
+        if (SSL_get_error(connection->ssl, result) ==
+            SSL_ERROR_ZERO_RETURN) /* of the server, or of the call */
+            return reglet__interrupt_check(&request->interrupt);
         reglet_status status = after_failure(request, connection, connection->ssl, result, "read from");
         if (status != REGLET_OK)
             return status;

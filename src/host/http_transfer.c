@@ -158,7 +158,8 @@ static CURLcode on_tls(CURL *easy, void *context, void *user) {
     const struct transfer *transfer = user;
     struct reglet__tls *tls = transfer->request->host->setup->tls;
     X509_STORE *shared = reglet__tls_store(tls), *own = shared ? X509_STORE_new() : NULL;
-    if (!own || !reglet__tls_harden(tls, context) || SSL_CTX_set1_verify_cert_store(context, shared) != 1 ||
+    if (!own || !reglet__tls_harden(tls, context, &transfer->request->interrupt) ||
+        SSL_CTX_set1_verify_cert_store(context, shared) != 1 ||
         !reglet__tls_expect(SSL_CTX_get0_param(context), &transfer->hop->target->endpoint)) {
         X509_STORE_free(own);
         return CURLE_SSL_CACERT_BADFILE;
@@ -401,6 +402,8 @@ static reglet_status run(struct transfer *transfer) {
                                  curl_easy_strerror(code));
     int result = CURLE_FAILED_INIT;
     reglet_status status = reglet__http_drive(transfer->request, easy, &result);
+    if (status == REGLET_OK) /* at its end the server seems to have closed: that is no end of a body */
+        status = reglet__interrupt_check(&transfer->request->interrupt);
     if (status == REGLET_OK)
         status = finish(transfer, (CURLcode)result);
     ERR_clear_error(); /* libcurl leaves what went wrong in the thread's queue */

@@ -111,8 +111,9 @@ void reglet__tls_free(struct reglet__tls *tls);
 /* The store to verify against: NULL when there is no system store, or no memory. Borrowed, may be used from any thread. */
 X509_STORE *reglet__tls_store(struct reglet__tls *tls);
 /* Puts onto a context what all of ours have: TLS 1.2, verification against that store, no sessions, no key log, no tickets
- * kept: also onto one that a library made from ambient settings. False without a store. */
-bool reglet__tls_harden(struct reglet__tls *tls, SSL_CTX *context);
+ * kept: also onto one that a library made from ambient settings. Once `interrupt`, which has to outlive its connections, says
+ * that the call is over, they are taken for ended. False without a store. */
+bool reglet__tls_harden(struct reglet__tls *tls, SSL_CTX *context, struct reglet__interrupt *interrupt);
 /* Whom the certificate must be for: the name, or the address, that the plugin wrote. The subject's common name does not
  * count (RFC 9525), and no wildcard matches a part of a label. False without memory. */
 bool reglet__tls_expect(X509_VERIFY_PARAM *param, const struct reglet__endpoint *endpoint);

@@ -60,7 +60,6 @@ enum {
     REGLET__CONNECT_SHARE_MS = 250,  /* at least, for one address while others are left to be tried */
     REGLET__CONNECT_UNLIMITED_MS = 10000, /* the same, in a call without a deadline */
     REGLET__DEFAULT_NET_BYTES = 65536,    /* read by one net_connect; a request can ask for up to a body's bytes */
-    REGLET__MAX_TLS_MESSAGES = 100,       /* of a server, in one connection: to shake hands, tickets, new keys */
     REGLET__MAX_SMTP_LINE = 2000,         /* bytes of one line of a mail server */
     REGLET__MAX_SMTP_LINES = 100,         /* of one reply of a mail server */
     REGLET__SMTP_QUIT_MS = 1000,          /* that a mail server has for its goodbye */

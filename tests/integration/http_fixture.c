@@ -104,8 +104,8 @@ const char *http_origin(const char *server) {
     static char texts[4][64];
     static size_t next;
     char *text = texts[next++ % 4];
-    bool tls =
-        strncmp(server, "https", 5) == 0 || strcmp(server, "http2") == 0 || strncmp(server, "tls", 3) == 0;
+    bool tls = strncmp(server, "https", 5) == 0 || strncmp(server, "http2", 5) == 0 ||
+               strncmp(server, "tls", 3) == 0;
     snprintf(text, sizeof texts[0], "%s://localhost:%d", tls ? "https" : "http",
              servers_port(http.servers, server));
     return text;

@@ -15,6 +15,16 @@ def serve(connection, name, record, number):
     Http2Connection(connection, name, record, number).run()
 
 
+def flood(connection, name):
+    """Frames that carry nothing and are no mistake, without end."""
+    frame = {"http2_updates": bytes.fromhex("000004 08 00 00000000 00000001"),  # WINDOW_UPDATE by 1
+             "http2_goodbyes": bytes.fromhex("000008 07 00 00000000 7fffffff 00000000")}[name]  # GOAWAY, not yet
+    connection.recv(65536)
+    connection.sendall(bytes.fromhex("000000 04 00 00000000"))  # SETTINGS
+    while True:
+        connection.sendall(frame * 1000)
+
+
 class Http2Connection:
     def __init__(self, connection, name, record, number):
         self.connection, self.name, self.record, self.number = connection, name, record, number

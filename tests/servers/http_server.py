@@ -20,6 +20,9 @@ def start(listeners, certificates):
                       certificates.context(certificate, ["http/1.1"]))
     listeners.tcp("http2", lambda connection: serve_either(connection, "http2", record),
                   certificates.context("good", ["h2", "http/1.1"]))
+    for name in ["http2_updates", "http2_goodbyes"]:
+        listeners.tcp(name, lambda connection, name=name: http2_server.flood(connection, name),
+                      certificates.context("good", ["h2"]))
     start_control(listeners)
 
 
