@@ -85,12 +85,14 @@ QUIET static bool arrange_descriptors(const struct reglet__keeper_plan *plan) {
     return syscall(SYS_close_range, (long)REGLET__KEEPER_FDS, (long)~0U, 0L) == 0;
 }
 
-/* What the command inherits, and what makes this process the parent of all orphans among its descendants. */
+/* What the command inherits, and what makes this process the parent of all orphans among its descendants. The host's memory
+ * is here too: it is not to be read or traced, though the command runs as the same user. */
 QUIET static bool become_keeper(struct keeper *keeper) {
     const struct rlimit no_core = {0, 0};
     const unsigned long long child_signal = 1ULL << (SIGCHLD - 1);
     keeper->self = (pid_t)syscall(SYS_getpid);
-    if (syscall(SYS_setsid) < 0 || syscall(SYS_prctl, PR_SET_CHILD_SUBREAPER, 1L, 0L, 0L, 0L) != 0 ||
+    if (syscall(SYS_prctl, PR_SET_DUMPABLE, 0L, 0L, 0L, 0L) != 0 || syscall(SYS_setsid) < 0 ||
+        syscall(SYS_prctl, PR_SET_CHILD_SUBREAPER, 1L, 0L, 0L, 0L) != 0 ||
         syscall(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1L, 0L, 0L, 0L) != 0 ||
         syscall(SYS_prlimit64, 0L, (long)RLIMIT_CORE, &no_core, NULL) != 0)
         return false;

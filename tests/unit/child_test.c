@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -65,24 +66,32 @@ static unsigned descriptors(void) {
 
 static const char *const no_more[] = {"true", NULL};
 
-static int start(const char *program, struct reglet__child *child) {
+static int start_with(const char *program, const char *const *argv, struct reglet__child *child) {
     int fd = open(program, O_PATH | O_CLOEXEC), root = open("/", O_PATH | O_CLOEXEC);
     assert_true(fd >= 0 && root >= 0);
     const struct reglet__child_plan plan = {
-        .program = fd, .script = -1, .directory = root, .argv = no_more, .envp = no_more + 1};
+        .program = fd, .script = -1, .directory = root, .argv = argv, .envp = no_more + 1};
     int error = reglet__child_start(&plan, child);
     close(fd);
     close(root);
     return error;
 }
 
-static struct reglet__keeper_report run(const char *program) {
+static int start(const char *program, struct reglet__child *child) {
+    return start_with(program, no_more, child);
+}
+
+static struct reglet__keeper_report run_with(const char *program, const char *const *argv) {
     struct reglet__child child = REGLET__CHILD_INIT;
     struct reglet__keeper_report report;
-    assert_int_equal(start(program, &child), 0);
+    assert_int_equal(start_with(program, argv, &child), 0);
     assert_true(reglet__child_end(&child, reglet__deadline_after_ms(30000), &report));
     reglet__child_close(&child);
     return report;
+}
+
+static struct reglet__keeper_report run(const char *program) {
+    return run_with(program, no_more);
 }
 
 static void expect_failure(int expected) {
@@ -164,6 +173,29 @@ static void keeper__without_room_for_descriptors_says_so(void **state) {
     reglet__child_close(&child);
 }
 
+/* Whether the command, as a user without privileges, can read what the kernel guards like memory. */
+static bool reads_the_keeper(void) {
+    static const char *const argv[] = {"sh", "-c", "cat /proc/self/environ && ! cat /proc/$PPID/environ",
+                                       NULL};
+    return run_with("/bin/sh", argv).value != 0;
+}
+
+/* The keeper is a copy of this process, with all its secrets, and stays one when they are gone here. */
+static void keeper__cannot_be_read_by_the_command(void **state) {
+    (void)state;
+    enum { NOBODY = 65534 };
+    pid_t pid = fork(); /* root may read everything */
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        bool dropped = getuid() != 0 || (setgid(NOBODY) == 0 && setuid(NOBODY) == 0);
+        prctl(PR_SET_DUMPABLE, 1); /* as a process is that did not change its user */
+        _exit(!dropped ? 2 : reads_the_keeper() ? 1 : 0);
+    }
+    int status = 0;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+}
+
 static void close__stops_what_runs_and_leaves_no_zombie(void **state) {
     (void)state;
     unsigned before = descriptors();
@@ -187,6 +219,7 @@ int main(void) {
         cmocka_unit_test(exec__that_fails_is_told_with_its_errno),
         cmocka_unit_test(exec__of_a_script_by_descriptor_is_refused_by_the_kernel),
         cmocka_unit_test(keeper__without_room_for_descriptors_says_so),
+        cmocka_unit_test(keeper__cannot_be_read_by_the_command),
         cmocka_unit_test(close__stops_what_runs_and_leaves_no_zombie),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
