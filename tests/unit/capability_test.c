@@ -320,7 +320,7 @@ static void network__hosts_and_ports_are_told_apart(void **state) {
     (void)state;
     static const struct {
         const char *text;
-        enum reglet__host host;
+        enum reglet__host_form host;
         const char *name, *ports;
     } cases[] = {
         {"*", REGLET__HOST_ANY, "", ""},
@@ -411,7 +411,7 @@ static void network__urls_name_one_scheme_host_port_and_path(void **state) {
     static const struct {
         const char *text;
         enum reglet__scheme scheme;
-        enum reglet__host host;
+        enum reglet__host_form host;
         const char *ports, *path;
     } cases[] = {
         {"https://api.example.com/v1", REGLET__SCHEME_HTTPS, REGLET__HOST_NAME, "443-443", "/v1"},
