@@ -55,7 +55,7 @@ REGLET_API reglet_status reglet_host_call_wait(const reglet_host_call *call, int
 REGLET_API reglet_status reglet_host_call_ask(reglet_host_call *call, const char *what);
 
 /** The response: copied; given again, it replaces the former. REGLET_ERR_NO_MEMORY; REGLET_ERR_RESULT_LIMIT (more than
- * 64 MiB). */
+ * 128 MiB). */
 REGLET_API reglet_status reglet_host_call_respond(reglet_host_call *call, const char *json, size_t size);
 
 /**

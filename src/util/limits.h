@@ -21,7 +21,7 @@
 #define REGLET__MAX_RESULT_BYTES   (INT64_C(64) << 20) /* one answer of a guest; an option can lower it */
 #define REGLET__MAX_CONFIG_BYTES   ((size_t)16 << 20)  /* a config as JSON */
 #define REGLET__MAX_REQUEST_BYTES  ((uint32_t)32 << 20) /* one request to a host function: a body in base64 */
-#define REGLET__MAX_RESPONSE_BYTES ((size_t)64 << 20)   /* one response of a host function */
+#define REGLET__MAX_RESPONSE_BYTES ((size_t)128 << 20) /* one response: both streams of a command, when all is escaped */
 #define REGLET__MAX_BODY_BYTES     ((size_t)10 << 20)   /* an HTTP body; stdout and stderr of a command, each */
 #define REGLET__JSON_WORK_BYTES    ((size_t)384 << 20) /* for reading one JSON text: 0.9 KiB an object */
 #define REGLET__WASM_STACK_BYTES   ((size_t)512 << 10) /* stack of guest code */

@@ -524,7 +524,7 @@ static void host_function__bad_answers_become_errors(void **state) {
 
 static reglet_status respond_too_much(void *user_data, reglet_host_call *call) {
     (void)user_data;
-    size_t size = ((size_t)64 << 20) + 1;
+    size_t size = ((size_t)128 << 20) + 1;
     char *response = malloc(size);
     assert_non_null(response);
     memset(response, ' ', size);
@@ -533,7 +533,7 @@ static reglet_status respond_too_much(void *user_data, reglet_host_call *call) {
     return status;
 }
 
-static void host_function__response_of_more_than_64_mib_ends_the_call(void **state) {
+static void host_function__response_of_more_than_128_mib_ends_the_call(void **state) {
     (void)state;
     struct custom custom = {0};
     reglet_host_function function = custom_function(&custom, "echo", NULL);
@@ -732,7 +732,7 @@ int main(void) {
         cmocka_unit_test(host_function__is_told_that_its_call_was_cancelled),
         cmocka_unit_test(host_function__other_statuses_end_the_call),
         cmocka_unit_test(host_function__bad_answers_become_errors),
-        cmocka_unit_test(host_function__response_of_more_than_64_mib_ends_the_call),
+        cmocka_unit_test(host_function__response_of_more_than_128_mib_ends_the_call),
         cmocka_unit_test(host_function__that_asks_while_it_serves_ends_the_call),
         cmocka_unit_test(host_function__denied_names_a_long_grant_whole),
         cmocka_unit_test(load__a_function_that_this_runtime_lacks_is_refused_by_name),
