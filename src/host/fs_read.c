@@ -17,7 +17,8 @@ struct wish {
 static reglet_status read_wish(struct reglet__host_request *request, struct wish *wish) {
     reglet_status status = reglet__host_get_string(request, "path", true, &wish->path);
     if (status == REGLET_OK)
-        status = reglet__host_get_int(request, "offset", 0, INT64_MAX, &wish->offset);
+        status = reglet__host_get_int(request, "offset", 0, INT64_MAX - 2 * (int64_t)REGLET__MAX_BODY_BYTES,
+                                      &wish->offset);
     if (status == REGLET_OK)
         status =
             reglet__host_get_int(request, "max_bytes", 1, (int64_t)REGLET__MAX_BODY_BYTES, &wish->max_bytes);
@@ -28,9 +29,8 @@ static reglet_status read_wish(struct reglet__host_request *request, struct wish
 static reglet_status answer(struct reglet__host_request *request, const struct wish *wish,
                             const struct stat *st, const char *content, size_t count) {
     size_t shown = count < (size_t)wish->max_bytes ? count : (size_t)wish->max_bytes;
-    int64_t size = wish->offset + (int64_t)count;
-    if (st->st_size > size)
-        size = st->st_size;
+    int64_t end = count > 0 ? wish->offset + (int64_t)count : 0;
+    int64_t size = st->st_size > end ? st->st_size : end;
     reglet_status status = reglet__host_put_base64(request, "content", content, shown);
     if (status == REGLET_OK)
         status = reglet__host_put_int(request, "size", size);

@@ -95,6 +95,8 @@ static void fs_read__content_from_a_place_up_to_so_many_bytes(void **state) {
                  {", 'max_bytes': 7", "Y29udGVudA==", "false"},
                  {", 'max_bytes': 6", "Y29udGVu", "true"},
                  {", 'offset': 7", "", "false"},
+                 {", 'offset': 100", "", "false"},
+                 {", 'offset': 9000000000000000000", "", "false"},
                  {", 'offset': 6, 'max_bytes': null", "dA==", "false"}};
     put("r/f", "content");
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
