@@ -163,9 +163,10 @@ struct reglet__decision reglet__policy_lookup(const struct reglet__policy *polic
 /* A command, with what its file turned out to be. */
 struct reglet__command_request {
     const char *asked; /* as the plugin wrote it: an absolute path, or a bare name */
-    const char *place; /* absolute: real path of its directory, and its last component; that of a bare name as it was
+    const char
+        *place; /* absolute: real path of its directory, and its last component; that of a bare name as it was
                           found on the PATH */
-    const char *file;  /* real path of the file that would be run */
+    const char *file;        /* real path of the file that would be run */
     const char *const *args; /* without the command itself */
     size_t arg_count;
 };
@@ -201,11 +202,14 @@ reglet_status reglet__command_pin_parse(const char *command, const char *const *
                                         struct reglet__command_pin **out, reglet_error **err);
 void reglet__command_pin_free(struct reglet__command_pin *pin); /* gives a reference back */
 struct reglet__command_pin *reglet__command_pin_ref(struct reglet__command_pin *pin);
-const char *reglet__command_pin_path(const struct reglet__command_pin *pin); /* to resolve; NULL for a bare name */
+const char *
+reglet__command_pin_path(const struct reglet__command_pin *pin); /* to resolve; NULL for a bare name */
 /* For a bare name too, where it was found: then the pin holds for that file under every name. It always holds for every
  * program of that name. */
-reglet_status reglet__command_pin_resolve(struct reglet__command_pin *pin, const char *place, const char *file);
-const char *reglet__command_pin_text(const struct reglet__command_pin *pin); /* "exec:/usr/bin/git [--version]" */
+reglet_status reglet__command_pin_resolve(struct reglet__command_pin *pin, const char *place,
+                                          const char *file);
+const char *
+reglet__command_pin_text(const struct reglet__command_pin *pin); /* "exec:/usr/bin/git [--version]" */
 /* Takes the pin over, also when it fails. */
 reglet_status reglet__policy_pin_command(struct reglet__policy *policy, struct reglet__command_pin *pin);
 
@@ -250,12 +254,15 @@ char *reglet__capability_sentence(const struct reglet__capability *capability);
  * The grant under which everything that `declared` asks for is certainly allowed, as written; NULL when there is none or
  * that cannot be told (two globs that overlap, say).
  */
-const char *reglet__policy_covering(const struct reglet__policy *policy, const struct reglet__capability *declared);
+const char *reglet__policy_covering(const struct reglet__policy *policy,
+                                    const struct reglet__capability *declared);
 
 /* The capability that would allow a request, as it would be written. NULL without memory, and where none would help. */
-char *reglet__policy_connect_suggest(const struct reglet__endpoint *endpoint); /* network:outbound:host:port */
-char *reglet__policy_address_suggest(const struct reglet__endpoint *endpoint,
-                                     const struct reglet__address *address); /* network:outbound:private, or the address */
+char *
+reglet__policy_connect_suggest(const struct reglet__endpoint *endpoint); /* network:outbound:host:port */
+char *reglet__policy_address_suggest(
+    const struct reglet__endpoint *endpoint,
+    const struct reglet__address *address); /* network:outbound:private, or the address */
 char *reglet__policy_lookup_suggest(const struct reglet__endpoint *endpoint);
 char *reglet__policy_exec_suggest(const struct reglet__command_request *request);
 char *reglet__policy_env_suggest(const char *name);

@@ -18,30 +18,33 @@
 #define REGLET__DEFAULT_MODULE_BYTES   (INT64_C(128) << 20)
 
 /* Fixed. */
-#define REGLET__MAX_RESULT_BYTES   (INT64_C(64) << 20) /* one answer of a guest; an option can lower it */
-#define REGLET__MAX_CONFIG_BYTES   ((size_t)16 << 20)  /* a config as JSON */
-#define REGLET__MAX_REQUEST_BYTES  ((uint32_t)32 << 20) /* one request to a host function: a body in base64 */
-#define REGLET__MAX_RESPONSE_BYTES ((size_t)128 << 20) /* one response: both streams of a command, when all is escaped */
-#define REGLET__MAX_BODY_BYTES     ((size_t)10 << 20)   /* an HTTP body; stdout and stderr of a command, each */
+#define REGLET__MAX_RESULT_BYTES  (INT64_C(64) << 20)  /* one answer of a guest; an option can lower it */
+#define REGLET__MAX_CONFIG_BYTES  ((size_t)16 << 20)   /* a config as JSON */
+#define REGLET__MAX_REQUEST_BYTES ((uint32_t)32 << 20) /* one request to a host function: a body in base64 */
+#define REGLET__MAX_RESPONSE_BYTES                                                                           \
+    ((size_t)128 << 20) /* one response: both streams of a command, when all is escaped */
+#define REGLET__MAX_BODY_BYTES     ((size_t)10 << 20) /* an HTTP body; stdout and stderr of a command, each */
 #define REGLET__JSON_WORK_BYTES    ((size_t)384 << 20) /* for reading one JSON text: 0.9 KiB an object */
 #define REGLET__WASM_STACK_BYTES   ((size_t)512 << 10) /* stack of guest code */
 #define REGLET__HOST_STACK_BYTES   ((size_t)256 << 10) /* besides, for the host functions it calls */
 #define REGLET__THREAD_STACK_BYTES ((size_t)2 << 20)   /* of the library's own threads */
 
 enum {
-    REGLET__JSON_DEPTH = 100,        /* nesting of what a guest answers */
-    REGLET__JSON_VALUES = 1000000,   /* values in what a guest answers */
-    REGLET__MAX_CAPABILITIES = 1000, /* declared by one plugin */
-    REGLET__MAX_FIELDS = 1000,       /* in one schema */
-    REGLET__MAX_SERVICES = 1000,     /* services, and operations of one service, in one manifest */
-    REGLET__MAX_LOG_ATTRS = 64,      /* attributes of one log_message */
-    REGLET__MAX_LOG_LINE = 16384,    /* bytes of one line on stdout or stderr; longer ones are split */
-    REGLET__MAX_LOG_REQUEST = 65536, /* bytes of one log_message request */
+    REGLET__JSON_DEPTH = 100,         /* nesting of what a guest answers */
+    REGLET__JSON_VALUES = 1000000,    /* values in what a guest answers */
+    REGLET__MAX_CAPABILITIES = 1000,  /* declared by one plugin */
+    REGLET__MAX_FIELDS = 1000,        /* in one schema */
+    REGLET__MAX_SERVICES = 1000,      /* services, and operations of one service, in one manifest */
+    REGLET__MAX_LOG_ATTRS = 64,       /* attributes of one log_message */
+    REGLET__MAX_LOG_LINE = 16384,     /* bytes of one line on stdout or stderr; longer ones are split */
+    REGLET__MAX_LOG_REQUEST = 65536,  /* bytes of one log_message request */
     REGLET__MAX_LOG_MESSAGES = 10000, /* of one call, unless its output is unlimited */
-    REGLET__MAX_OPEN_FILES = 256,    /* descriptors of one instance, with stdio and preopens */
-    REGLET__MAX_COOKIES = 1 << 20,   /* places in all open directories of one instance: 32 bytes each */
-    REGLET__MAX_HOST_MESSAGE = 3 * 4096, /* bytes of an error's message, and of what a denial says was asked: twice a pattern */
-    REGLET__MAX_HOST_EVENTS = 1000,  /* events of the library about the requests of one call; more are not logged */
+    REGLET__MAX_OPEN_FILES = 256,     /* descriptors of one instance, with stdio and preopens */
+    REGLET__MAX_COOKIES = 1 << 20,    /* places in all open directories of one instance: 32 bytes each */
+    REGLET__MAX_HOST_MESSAGE =
+        3 * 4096, /* bytes of an error's message, and of what a denial says was asked: twice a pattern */
+    REGLET__MAX_HOST_EVENTS =
+        1000, /* events of the library about the requests of one call; more are not logged */
     REGLET__MAX_REQUEST_ID = 256,    /* bytes of a request's own id, in what is logged about it */
     REGLET__MAX_DENIALS = 1000,      /* refusals of one call that are reported; more are refused silently */
     REGLET__MAX_SUBSCRIPTIONS = 128, /* of one poll_oneoff */
@@ -50,32 +53,34 @@ enum {
     REGLET__MAX_NAME = 255,          /* bytes of a plugin's name */
     REGLET__MAX_PATTERN = 4096,      /* bytes of a capability's pattern */
     REGLET__MAX_MATCH_STEPS =
-        1 << 19, /* of all globs in one decision, some 7 ms; beyond it nothing matches */
-    REGLET__MAX_ADDRESSES = 32,      /* of one name that are judged and tried */
-    REGLET__MAX_DNS_RECORDS = 1000,  /* handed on by one dns_lookup */
-    REGLET__MAX_NAMESERVERS = 3,     /* asked about one name; more of the system's, or of a name's, do not count */
-    REGLET__DNS_TIMEOUT_MS = 2000,   /* a nameserver has to answer in; the second time twice as long */
-    REGLET__DNS_TRIES = 2,           /* each nameserver is asked */
-    REGLET__DNS_READS = 64,          /* messages of nameservers that are read between two looks at the deadline */
-    REGLET__CONNECT_SHARE_MS = 250,  /* at least, for one address while others are left to be tried */
+        1 << 19,                    /* of all globs in one decision, some 7 ms; beyond it nothing matches */
+    REGLET__MAX_ADDRESSES = 32,     /* of one name that are judged and tried */
+    REGLET__MAX_DNS_RECORDS = 1000, /* handed on by one dns_lookup */
+    REGLET__MAX_NAMESERVERS =
+        3, /* asked about one name; more of the system's, or of a name's, do not count */
+    REGLET__DNS_TIMEOUT_MS = 2000, /* a nameserver has to answer in; the second time twice as long */
+    REGLET__DNS_TRIES = 2,         /* each nameserver is asked */
+    REGLET__DNS_READS = 64, /* messages of nameservers that are read between two looks at the deadline */
+    REGLET__CONNECT_SHARE_MS = 250,       /* at least, for one address while others are left to be tried */
     REGLET__CONNECT_UNLIMITED_MS = 10000, /* the same, in a call without a deadline */
-    REGLET__DEFAULT_NET_BYTES = 65536,    /* read by one net_connect; a request can ask for up to a body's bytes */
-    REGLET__MAX_SMTP_LINE = 2000,         /* bytes of one line of a mail server */
-    REGLET__MAX_SMTP_LINES = 100,         /* of one reply of a mail server */
-    REGLET__SMTP_QUIT_MS = 1000,          /* that a mail server has for its goodbye */
-    REGLET__MAX_COMMAND_ARGS = 4096,      /* of one command */
+    REGLET__DEFAULT_NET_BYTES =
+        65536,                       /* read by one net_connect; a request can ask for up to a body's bytes */
+    REGLET__MAX_SMTP_LINE = 2000,    /* bytes of one line of a mail server */
+    REGLET__MAX_SMTP_LINES = 100,    /* of one reply of a mail server */
+    REGLET__SMTP_QUIT_MS = 1000,     /* that a mail server has for its goodbye */
+    REGLET__MAX_COMMAND_ARGS = 4096, /* of one command */
     REGLET__MAX_COMMAND_VARIABLES = 1024, /* in the environment of one command */
     REGLET__MAX_COMMAND_BYTES = 1 << 20,  /* of its arguments, and of its environment */
-    REGLET__COMMAND_KILL_MS = 5000,       /* that a command's processes have to die in once they were killed */
+    REGLET__COMMAND_KILL_MS = 5000,    /* that a command's processes have to die in once they were killed */
     REGLET__MAX_HOST_FUNCTIONS = 1000, /* of one embedder */
     REGLET__MAX_URL = 8192,            /* bytes of a URL, also of a redirect's */
     REGLET__MAX_HTTP_METHOD = 32,      /* bytes of a method */
     REGLET__MAX_HTTP_HEADERS = 100,    /* header lines of one HTTP request */
-    REGLET__MAX_HTTP_HEADER_BYTES = 64 << 10,         /* in them */
-    REGLET__MAX_HTTP_RESPONSE_HEADERS = 1000,         /* header lines of one HTTP response, with 1xx and trailers */
+    REGLET__MAX_HTTP_HEADER_BYTES = 64 << 10, /* in them */
+    REGLET__MAX_HTTP_RESPONSE_HEADERS = 1000, /* header lines of one HTTP response, with 1xx and trailers */
     REGLET__MAX_HTTP_RESPONSE_HEADER_BYTES = 256 << 10, /* in them */
-    REGLET__MAX_HTTP_REDIRECTS = 10,   /* followed for one request */
-    REGLET__HTTP_SOCKETS = 8,          /* of one transfer: it tries one of each family at a time */
+    REGLET__MAX_HTTP_REDIRECTS = 10,                    /* followed for one request */
+    REGLET__HTTP_SOCKETS = 8,         /* of one transfer: it tries one of each family at a time */
     REGLET__MAX_ACCOUNT_LINE = 16384, /* bytes of one line of /etc/passwd and /etc/group */
     REGLET__MAX_MEMORIES = 1,
     REGLET__MAX_TABLES = 100,

@@ -106,7 +106,8 @@ static void parse__malformed_globs_are_refused_at_the_character(void **state) {
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         reglet_error *error = NULL;
         struct reglet__glob *glob = NULL;
-        struct reglet__parse parse = {.text = cases[i].pattern, .end = strlen(cases[i].pattern), .err = &error};
+        struct reglet__parse parse = {
+            .text = cases[i].pattern, .end = strlen(cases[i].pattern), .err = &error};
         if (reglet__glob_parse(&parse, &glob) != REGLET_ERR_INVALID_GRANT)
             fail_msg("\"%s\" was not refused", cases[i].pattern);
         assert_null(glob);
