@@ -29,27 +29,30 @@ static const char *const interpreters[] = {
     "R", "Rscript", "awk", "bpftrace", "bun", "clisp", "clojure", "csi", "dc", "deno", "dotnet", "ecl",
     "elixir", "erb", "erl", "escript", "expect", "gawk", "ghc", "ghci", "gjs", "gnuplot", "groovy",
     "guile", "hy", "iex", "ipython", "irb", "java", "jjs", "jruby", "jrunscript", "jshell", "julia",
-    "kotlin", "lua", "luajit", "luatex", "m4", "mawk", "micropython", "mono", "nawk", "node", "nodejs",
-    "ocaml", "octave", "osascript", "pdb", "perl", "php", "pike", "pry", "py", "pypy", "python",
-    "pythonw", "qjs", "quickjs", "r", "racket", "raku", "rscript", "ruby", "runghc", "runhaskell", "sbcl",
-    "scala", "scheme", "swift", "swipl", "tclsh", "tsx", "txr", "wasmtime", "wish", "wolfram", NULL};
+    "kotlin", "lli", "lua", "luajit", "luatex", "m4", "mawk", "micropython", "mongo", "mongosh", "mono",
+    "nawk", "node", "nodejs", "ocaml", "octave", "osascript", "pdb", "perl", "php", "pike", "pry", "py",
+    "pypy", "python", "pythonw", "qjs", "quickjs", "r", "racket", "raku", "rscript", "ruby", "runghc",
+    "runhaskell", "sbcl", "scala", "scheme", "swift", "swipl", "tclsh", "tsx", "txr", "uwsgi", "wasmtime",
+    "wish", "wolfram", NULL};
 
 /* They run what their arguments name: for another user, later, elsewhere, with other limits. */
 static const char *const runners[] = {
-    "aa-exec", "anacron", "at", "atd", "authbind", "batch", "bwrap", "bzexe", "capsh", "cgexec", "choom",
-    "chpst", "chronic", "chroot", "chrt", "compose", "cpulimit", "crontab", "crun", "ctr", "dbus-launch",
-    "dbus-run-session", "doas", "docker", "dtach", "dumb-init", "eatmydata", "entr", "env", "envdir",
-    "envuidgid", "fakechroot", "fakeroot", "faketime", "find", "firejail", "flatpak", "flock", "genv",
-    "gfind", "gnice", "gnohup", "gosu", "gstdbuf", "gtimeout", "gxargs", "hyperfine", "i386", "ifne",
-    "ionice", "ksu", "linux32", "linux64", "logsave", "lxc-attach", "lxc-execute", "machinectl",
-    "mispipe", "multitime", "nerdctl", "newgrp", "nice", "nohup", "nsenter", "numactl", "openvt",
-    "pam_exec", "parallel", "pee", "pkexec", "podman", "prlimit", "proot", "proxychains", "qemu",
-    "rlwrap", "run-init", "run-mailcap", "run-one", "run-parts", "run0", "runc", "runcon", "runit",
-    "runsv", "runuser", "s6", "screen", "script", "see", "setarch", "setlock", "setpriv", "setsid",
-    "setuidgid", "sg", "singularity", "softlimit", "sshpass", "start-stop-daemon", "stdbuf", "su", "sudo",
-    "sudoedit", "switch_root", "systemd-cat", "systemd-inhibit", "systemd-nspawn", "systemd-run",
-    "taskset", "time", "timeout", "tini", "tmate", "tmux", "torify", "torsocks", "tsocks", "uclampset",
-    "unbuffer", "unshare", "watch", "wine", "x86_64", "xargs", "xdg-open", "xinit", "xvfb-run", "zellij",
+    "aa-exec", "agetty", "anacron", "at", "atd", "authbind", "batch", "box64", "box86", "bwrap", "bzexe",
+    "capsh", "catatonit", "cgexec", "choom", "chpst", "chronic", "chroot", "chrt", "compose", "cpulimit",
+    "crictl", "criu", "crontab", "crun", "ctr", "daemonize", "dbus-launch", "dbus-run-session", "doas",
+    "docker", "dtach", "dumb-init", "eatmydata", "entr", "env", "envdir", "envuidgid", "fakechroot",
+    "fakeroot", "faketime", "find", "firejail", "flatpak", "flock", "genv", "getty", "gfind", "gnice",
+    "gnohup", "gosu", "gstdbuf", "gtimeout", "gxargs", "heaptrack", "hyperfine", "i386", "ifne",
+    "incrond", "ionice", "ksu", "linux32", "linux64", "login", "logsave", "luit", "lxc", "machinectl",
+    "memusage", "mispipe", "multitime", "nerdctl", "newgrp", "nice", "nohup", "nsenter", "numactl",
+    "openvt", "pam_exec", "parallel", "pee", "pidstat", "pkexec", "podman", "prlimit", "proot",
+    "proxychains", "qemu", "rlwrap", "run-init", "run-mailcap", "run-one", "run-parts", "run0", "runc",
+    "runcon", "runit", "runsv", "runuser", "s6", "screen", "script", "scriptlive", "see", "setarch",
+    "setlock", "setpriv", "setsid", "setuidgid", "sg", "singularity", "softlimit", "sotruss", "sshpass",
+    "start-stop-daemon", "stdbuf", "su", "sudo", "sudoedit", "sulogin", "switch_root", "systemd-cat",
+    "systemd-inhibit", "systemd-nspawn", "systemd-run", "systemd-socket-activate", "taskset", "time",
+    "timeout", "tini", "tmate", "tmux", "torify", "torsocks", "tsocks", "ttyd", "uclampset", "unbuffer",
+    "unshare", "watch", "watchexec", "wine", "x86_64", "xargs", "xdg-open", "xinit", "xvfb-run", "zellij",
     NULL};
 
 /* The loader runs the file it is given, and what is called debugging is running with other eyes. */
@@ -67,10 +70,11 @@ static const char *const editors[] = {
 static const char *const builders[] = {
     "ansible", "ant", "bazel", "bmake", "bundle", "bundler", "c++", "c89", "c99", "cabal", "cargo", "cc",
     "clang", "clang++", "cmake", "composer", "cpan", "cpp", "ctest", "debuild", "easy_install", "g++",
-    "gcc", "gem", "gfortran", "gmake", "go", "gradle", "helm", "just", "latex", "latexmk", "lualatex",
-    "make", "mk", "mvn", "nasm", "ninja", "nix", "npm", "npx", "pdflatex", "pdftex", "pip", "pipx",
-    "pnpm", "poetry", "puppet", "rake", "rustc", "salt", "samu", "scons", "stack", "task", "terraform",
-    "tex", "uv", "uvx", "vagrant", "xelatex", "xetex", "yarn", NULL};
+    "gcc", "gem", "gfortran", "gmake", "go", "gold", "gradle", "helm", "javac", "jdb", "just", "latex",
+    "latexmk", "lld", "lualatex", "make", "mk", "mvn", "nasm", "ninja", "nix", "npm", "npx", "opt",
+    "pdflatex", "pdftex", "pip", "pipx", "pnpm", "poetry", "puppet", "rake", "rustc", "salt", "samu",
+    "scons", "stack", "task", "terraform", "tex", "uv", "uvx", "vagrant", "xelatex", "xetex", "yarn",
+    NULL};
 
 /* Other machines, and what is run to reach them (ProxyCommand, --rsh, -e). */
 static const char *const connectors[] = {
@@ -80,14 +84,16 @@ static const char *const connectors[] = {
 
 /* An option, a pager, a hook, a script of the package, or a library that it is told to load. */
 static const char *const openers[] = {
-    "apk", "apt", "aptitude", "aria2c", "bat", "batcat", "bsdtar", "busctl", "bzdiff", "bzmore", "cpio",
-    "cvs", "darcs", "debugfs", "dmsetup", "dnf", "dpkg", "exiftool", "fossil", "git", "gpg", "gtar", "hg",
-    "info", "install", "ip", "iptables", "less", "lesspipe", "loginctl", "logrotate", "lynx", "mail",
-    "mailx", "man", "mariadb", "mc", "minicom", "modprobe", "more", "most", "msgfilter", "mutt", "mysql",
-    "openssl", "opkg", "pacman", "pandoc", "pax", "pg", "pinfo", "psql", "rpm", "run-help", "sendmail",
-    "service", "smbclient", "snap", "sort", "split", "sqlite", "star", "svn", "systemctl", "tar", "tig",
-    "unsquashfs", "update-alternatives", "w3m", "xdelta", "xxdiff", "yum", "zip", "zless", "zmore",
-    "zypper", NULL};
+    "apache2", "apk", "apt", "aptitude", "aria2c", "bat", "batcat", "bsdtar", "busctl", "bzdiff",
+    "bzmore", "cpio", "cscope", "cu", "cvs", "darcs", "dbus-daemon", "dbus-send", "debugfs", "dmsetup",
+    "dnf", "dpkg", "exiftool", "exim", "fossil", "gdbus", "gio", "git", "gnome-terminal", "gpg", "groff",
+    "gtar", "hg", "httpd", "info", "insmod", "install", "ip", "iptables", "kexec", "konsole", "less",
+    "lesspipe", "loginctl", "logrotate", "lynx", "mail", "mailx", "man", "mariadb", "mc", "minicom",
+    "modprobe", "more", "most", "mpv", "msgexec", "msgfilter", "mutt", "mysql", "nginx", "openssl",
+    "opkg", "pacman", "pandoc", "pax", "pg", "picocom", "pinfo", "psql", "rpm", "run-help", "sendmail",
+    "service", "slattach", "smbclient", "snap", "sort", "split", "sqlite", "star", "svn", "systemctl",
+    "tar", "tig", "troff", "tshark", "unsquashfs", "update-alternatives", "urxvt", "virsh", "vlc", "w3m",
+    "xdelta", "xterm", "xxdiff", "yum", "zip", "zless", "zmore", "zypper", NULL};
 
 /* clang-format on */
 

@@ -17,7 +17,8 @@ static const char *const samples[] = {"ab/passwords/x", "network/if-up/a-b.c/Mai
 static const char *const whole_directories[] = {"", "/etc", "/root", "/home"};
 
 /* Where programs, their libraries and settings are: who writes there decides what others run. */
-static const char *const system_directories[] = {"/etc", "/bin", "/boot", "/lib", "/lib64", "/sbin", "/usr"};
+static const char *const system_directories[] = {"/etc", "/bin",  "/boot", "/lib", "/lib64",
+                                                 "/opt", "/root", "/sbin", "/usr", "/var/spool/cron"};
 
 /* A glob with what its literal part stands for; "" is the root. */
 struct area {
