@@ -72,7 +72,7 @@ static void deadline__of_the_call_ends_every_wait(void **state) {
         int64_t started = now_ms();
         expect_plugin_error(relay_observe(plugin, slow[i].function, request, 1000), REGLET_ERR_TIMEOUT,
                             "deadline");
-        assert_true(now_ms() - started < 1000 + SLACK_MS);
+        assert_true(now_ms() - started < 1000 + 10 * SLACK_MS);
         free(request);
     }
 }
