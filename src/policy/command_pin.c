@@ -113,6 +113,21 @@ const char *reglet__command_pin_text(const struct reglet__command_pin *pin) {
     return pin->text;
 }
 
+static bool is_one_text(const struct reglet__glob *glob) {
+    for (size_t i = 0; i < glob->node_count; i++) {
+        if (glob->nodes[i].op != REGLET__GLOB_CHAR && glob->nodes[i].op != REGLET__GLOB_END)
+            return false;
+    }
+    return true;
+}
+
+reglet_risk reglet__command_pin_risk(const struct reglet__command_pin *pin) {
+    bool exact = true;
+    for (size_t i = 0; i < pin->arg_count; i++)
+        exact = exact && is_one_text(pin->args[i]);
+    return exact ? REGLET_RISK_MEDIUM : reglet__capability_risk(pin->command);
+}
+
 /* --- matching --- */
 
 /* A bare name stands for whatever program has it, in any directory and behind any link. */

@@ -210,6 +210,8 @@ reglet_status reglet__command_pin_resolve(struct reglet__command_pin *pin, const
                                           const char *file);
 const char *
 reglet__command_pin_text(const struct reglet__command_pin *pin); /* "exec:/usr/bin/git [--version]" */
+/* HIGH, and broad: a program that runs any other, with an argument that is a pattern. Else MEDIUM, as all commands. */
+reglet_risk reglet__command_pin_risk(const struct reglet__command_pin *pin);
 /* Takes the pin over, also when it fails. */
 reglet_status reglet__policy_pin_command(struct reglet__policy *policy, struct reglet__command_pin *pin);
 

@@ -127,9 +127,12 @@ static bool list_granted(const struct lister *lister, reglet_grants *out) {
         if (strcmp(pin->plugin, plugin->name) != 0)
             continue;
         reglet_capability_view *view = &views[out->granted_count++];
-        *view = (reglet_capability_view){.valid = true, .risk = REGLET_RISK_MEDIUM};
+        *view = (reglet_capability_view){.valid = true, .risk = reglet__command_pin_risk(pin->pin)};
+        view->broad = view->risk == REGLET_RISK_HIGH;
         view->capability = keep_clean(lister->arena, reglet__command_pin_text(pin->pin));
-        view->sentence = "Run it with these arguments and no others.";
+        view->sentence = view->broad
+                             ? "Run it with these arguments and no others, and with them every other program."
+                             : "Run it with these arguments and no others.";
         if (!view->capability)
             return false;
     }

@@ -217,21 +217,27 @@ static reglet_status refuse_unpinned(const char *plugin, reglet_error **err) {
         plugin);
 }
 
+static reglet_status refuse_broad(const char *plugin, const char *text, reglet_error **err) {
+    return reglet__fail(err, REGLET_ERR_INVALID_GRANT, REGLET_DOMAIN_POLICY,
+                        "grant for %s%s%s: \"%s\" is broad, which level strict refuses",
+                        plugin ? "plugin \"" : "all plugins", plugin ? plugin : "", plugin ? "\"" : "", text);
+}
+
 static reglet_status check_strict(const reglet_runtime *runtime, reglet_error **err) {
     for (size_t i = 0; i < runtime->grant_count; i++) {
         const struct grant *grant = &runtime->grants[i];
         if (is_broad(runtime, grant))
-            return reglet__fail(err, REGLET_ERR_INVALID_GRANT, REGLET_DOMAIN_POLICY,
-                                "grant for %s%s%s: \"%s\" is broad, which level strict refuses",
-                                grant->plugin ? "plugin \"" : "all plugins",
-                                grant->plugin ? grant->plugin : "", grant->plugin ? "\"" : "",
-                                reglet__capability_text(grant->capability));
+            return refuse_broad(grant->plugin, reglet__capability_text(grant->capability), err);
         if (grant->plugin && !is_pinned(runtime, grant->plugin))
             return refuse_unpinned(grant->plugin, err);
     }
-    for (size_t i = 0; i < runtime->exec_pin_count; i++)
-        if (!is_pinned(runtime, runtime->exec_pins[i].plugin))
-            return refuse_unpinned(runtime->exec_pins[i].plugin, err);
+    for (size_t i = 0; i < runtime->exec_pin_count; i++) {
+        const struct exec_pin *pin = &runtime->exec_pins[i];
+        if (reglet__command_pin_risk(pin->pin) == REGLET_RISK_HIGH)
+            return refuse_broad(pin->plugin, reglet__command_pin_text(pin->pin), err);
+        if (!is_pinned(runtime, pin->plugin))
+            return refuse_unpinned(pin->plugin, err);
+    }
     return REGLET_OK;
 }
 
@@ -243,6 +249,13 @@ void reglet__warn_of_broad_grants(const reglet_runtime *runtime) {
         _cleanup_free_ char *sentence = reglet__capability_sentence(grant->capability);
         reglet__runtime_say(runtime, REGLET_LOG_WARN, grant->plugin, "the grant %s is broad: %s",
                             reglet__capability_text(grant->capability), sentence ? sentence : "");
+    }
+    for (size_t i = 0; i < runtime->exec_pin_count; i++) {
+        const struct exec_pin *pin = &runtime->exec_pins[i];
+        if (reglet__command_pin_risk(pin->pin) == REGLET_RISK_HIGH)
+            reglet__runtime_say(runtime, REGLET_LOG_WARN, pin->plugin,
+                                "the grant %s is broad: with these arguments it can run every other program",
+                                reglet__command_pin_text(pin->pin));
     }
 }
 

@@ -339,6 +339,43 @@ static void exec_pin__allows_these_arguments_and_no_others(void **state) {
     }
 }
 
+/* `bash -c *` is every command, however well the rest of it is pinned. */
+static void exec_pin__of_a_shell_with_a_wildcard_is_broad(void **state) {
+    (void)state;
+    static const char any_hash[] = "0000000000000000000000000000000000000000000000000000000000000000";
+    static const reglet_pin module = {"relay", any_hash};
+    static const char *const open_args[] = {"-c", "*"}, *const exact_args[] = {"-c", "echo \\*"};
+    static const struct {
+        reglet_exec_pin pin;
+        bool broad;
+    } cases[] = {{{"relay", "/bin/sh", open_args, 2}, true},
+                 {{"relay", "find", open_args, 2}, true},
+                 {{"relay", "/bin/sh", exact_args, 2}, false},
+                 {{"relay", "/bin/echo", open_args, 2}, false}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        reglet_runtime_options options = at_level(REGLET_SECURITY_STANDARD, NULL);
+        options.exec_pins = &cases[i].pin;
+        options.exec_pin_count = 1;
+        reglet_runtime *runtime = new_runtime(&options);
+        reglet_plugin *plugin = load_guest(runtime, "relay");
+        const reglet_grants *grants = grants_of(plugin);
+        assert_int_equal(grants->granted_count, 1);
+        assert_int_equal(grants->granted[0].broad, cases[i].broad);
+        assert_int_equal(grants->granted[0].risk, cases[i].broad ? REGLET_RISK_HIGH : REGLET_RISK_MEDIUM);
+        reglet_grants_free(grants);
+        reglet_plugin_unref(plugin);
+        reglet_runtime_free(runtime);
+        options.security_level = REGLET_SECURITY_STRICT;
+        options.pins = &module;
+        options.pin_count = 1;
+        char *message = refusal(&options);
+        if (cases[i].broad)
+            expect_part(message, "is broad, which level strict refuses");
+        else
+            assert_null(message);
+    }
+}
+
 static void exec_pin__that_makes_no_sense_is_refused(void **state) {
     (void)state;
     static const char *const bad_glob[] = {"[a"};
@@ -390,6 +427,7 @@ int main(void) {
         cmocka_unit_test(level__decides_whether_broad_grants_are_told),
         cmocka_unit_test(level__that_is_none_is_refused),
         cmocka_unit_test(exec_pin__allows_these_arguments_and_no_others),
+        cmocka_unit_test(exec_pin__of_a_shell_with_a_wildcard_is_broad),
         cmocka_unit_test(exec_pin__that_makes_no_sense_is_refused),
         cmocka_unit_test(options__that_name_nothing_usable_are_refused),
     };
