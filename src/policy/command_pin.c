@@ -46,12 +46,18 @@ static reglet_status parse_arg(struct reglet__command_pin *pin, const char *arg,
     return status;
 }
 
+/* In quotes where it would look like several, or like none. */
+static const char *quote_for(const char *arg) {
+    return *arg == '\0' || strpbrk(arg, " ,[]\"") ? "\"" : "";
+}
+
 static reglet_status describe(struct reglet__command_pin *pin, const char *const *args, size_t arg_count) {
-    size_t longest = REGLET__MAX_PATTERN + strlen("exec: []");
+    size_t longest = REGLET__MAX_PATTERN + strlen("exec: []\"\"");
     _cleanup_buf_ struct reglet__buf buf = REGLET__BUF_INIT((arg_count + 1) * longest);
     reglet__buf_appendf(&buf, "%s [", pin->command->text);
     for (size_t i = 0; i < arg_count; i++)
-        reglet__buf_appendf(&buf, "%s%s", i > 0 ? ", " : "", args[i]);
+        reglet__buf_appendf(&buf, "%s%s%s%s", i > 0 ? ", " : "", quote_for(args[i]), args[i],
+                            quote_for(args[i]));
     reglet__buf_append_text(&buf, "]");
     pin->text = reglet__buf_take(&buf, NULL);
     return pin->text ? REGLET_OK : REGLET_ERR_NO_MEMORY;

@@ -372,6 +372,22 @@ static void references__a_pin_serves_several_policies(void **state) {
     reglet__command_pin_free(NULL);
 }
 
+static void text__shows_where_an_argument_ends(void **state) {
+    (void)state;
+    static const struct {
+        const char *args[3];
+        const char *text;
+    } cases[] = {{{NULL}, "exec:/bin/x []"},
+                 {{"", NULL}, "exec:/bin/x [\"\"]"},
+                 {{"a", "b*", NULL}, "exec:/bin/x [a, b*]"},
+                 {{"a, b", NULL}, "exec:/bin/x [\"a, b\"]"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct reglet__command_pin *parsed = parse("/bin/x", cases[i].args);
+        assert_string_equal(reglet__command_pin_text(parsed), cases[i].text);
+        reglet__command_pin_free(parsed);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pin__is_a_grant_of_exactly_these_arguments),
@@ -396,6 +412,7 @@ int main(void) {
         cmocka_unit_test(parse__a_malformed_argument_is_refused_at_its_character),
         cmocka_unit_test(check__says_which_argument_is_wrong),
         cmocka_unit_test(references__a_pin_serves_several_policies),
+        cmocka_unit_test(text__shows_where_an_argument_ends),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
