@@ -7,6 +7,7 @@
 #include <json-c/json.h>
 #include <json-c/json_pointer.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <spawn.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -137,6 +138,21 @@ static char *ask_control(const struct servers *servers, const char *request) {
 
 char *servers_log(const struct servers *servers) {
     return ask_control(servers, "GET /log");
+}
+
+char *servers_log_with(const struct servers *servers, const char *pointer) {
+    enum { TRIES = 500, PAUSE_MS = 20 };
+    for (int tries = 0; tries < TRIES; tries++) {
+        char *log = servers_log(servers), *member = json_member(log, pointer);
+        bool there = member != NULL;
+        free(member);
+        if (there)
+            return log;
+        free(log);
+        poll(NULL, 0, PAUSE_MS);
+    }
+    fail_msg("the servers' log never had %s", pointer);
+    return NULL;
 }
 
 void servers_reset(const struct servers *servers) {

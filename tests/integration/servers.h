@@ -23,6 +23,9 @@ const char *servers_path(const struct servers *servers, const char *name);
 
 /* What reached the servers since they started or were reset, as JSON. To be freed. */
 char *servers_log(const struct servers *servers);
+/* The same once it has a member, such as "/tls/1/resumed", which a server notes when its side is through; fails the test if it
+ * does not come. */
+char *servers_log_with(const struct servers *servers, const char *pointer);
 void servers_reset(const struct servers *servers);
 
 /* How many connections (for "dns": over TCP) a server took, and how often a name was asked for. */
