@@ -56,8 +56,12 @@ static reglet_status observe(reglet_plugin *plugin, const struct way *way, char 
 
 static reglet_status make_runtime(const struct way *way, int *freed, reglet_runtime **runtime,
                                   reglet_error **error) {
-    static const reglet_grant grants[] = {
-        {"file", "fs:read:/etc/hosts"}, {"relay", "env:PATH"}, {"custom_echo", "kv:read:*"}};
+    static const reglet_grant grants[] = {{"file", "fs:read:/etc/hosts"},
+                                          {"relay", "env:PATH"},
+                                          {"relay", "exec:/bin/echo"},
+                                          {"custom_echo", "kv:read:*"}};
+    static const char *const args[] = {"a*"};
+    static const reglet_exec_pin exec_pin = {"relay", "/bin/cat", args, 1};
     const char *const shared[] = {"env:REGLET_*"};
     bool describes_itself = strcmp(way->name, "custom_echo") != 0; /* a guest with no more than observe */
     reglet_host_function function = REGLET_HOST_FUNCTION_INIT;
@@ -72,6 +76,10 @@ static reglet_status make_runtime(const struct way *way, int *freed, reglet_runt
     options.grant_count = sizeof grants / sizeof *grants;
     options.shared_grants = shared;
     options.shared_grant_count = describes_itself;
+    options.exec_pins = &exec_pin;
+    options.exec_pin_count = 1;
+    options.broad_patterns = shared;
+    options.broad_pattern_count = 1;
     options.host_functions = &function;
     options.host_function_count = 1;
     options.log = ignore_event;
@@ -139,6 +147,9 @@ static void host_functions__every_allocation_may_fail(void **state) {
         {RELAY("dns_lookup", "{\"hostname\":\"a.example\",\"type\":\"A\"}"), "network:outbound:a.example:53"},
         {RELAY("exec_command", "{\"command\":\"/bin/ls\",\"args\":[\"a\"],\"env\":[\"A=b\"]}"),
          "exec:/bin/ls"},
+        {RELAY("exec_command",
+               "{\"command\":\"/bin/echo\",\"args\":[\"said\"],\"env\":[\"A=b\",\"PATH=c\"]}"),
+         "said"},
         {RELAY("fs_read", "{\"path\":\"/etc/shadow\"}"), "permission denied"},
         {RELAY("ssrf_check", "{\"address\":\"10.0.0.1:1\"}"), "\\\"allowed\\\":false"},
     };
@@ -156,6 +167,44 @@ static void host_functions__every_allocation_may_fail(void **state) {
 }
 
 #undef RELAY
+
+/* What a plugin is granted, and each kind of question. */
+static reglet_status question(reglet_plugin *plugin, size_t which) {
+    static const char *const requests[] = {"exec:/bin/echo", "exec:cat", "fs:read:/etc/hosts", "env:A",
+                                           "network:outbound:10.0.0.1:443"};
+    const reglet_grants *grants = NULL;
+    const reglet_decision *decision = NULL;
+    reglet_status status = which == sizeof requests / sizeof *requests
+                               ? reglet_plugin_grants(plugin, NULL, &grants, NULL)
+                               : reglet_plugin_ask(plugin, requests[which], NULL, &decision, NULL);
+    reglet_grants_free(grants);
+    reglet_decision_free(decision);
+    return status;
+}
+
+static void questions__every_allocation_may_fail(void **state) {
+    (void)state;
+    static const struct way way = {"relay", REGLET_GUEST_DIR "/relay.wasm", "{}", ""};
+    int freed = 0;
+    reglet_runtime *runtime = NULL;
+    reglet_plugin *plugin = NULL;
+    assert_int_equal(make_runtime(&way, &freed, &runtime, NULL), REGLET_OK);
+    assert_int_equal(reglet_runtime_load_plugin_file(runtime, way.name, way.file, NULL, &plugin, NULL),
+                     REGLET_OK);
+    for (size_t which = 0; which <= 5; which++) {
+        bool one_failed = true;
+        for (int failed_at = 0; one_failed; failed_at++) {
+            memory_fail_at(failed_at);
+            reglet_status status = question(plugin, which);
+            one_failed = memory_has_failed();
+            if (status != REGLET_OK && (status != REGLET_ERR_NO_MEMORY || !one_failed))
+                fail_msg("question %zu, allocation %d: %s", which, failed_at, reglet_status_name(status));
+        }
+    }
+    reglet_plugin_unref(plugin);
+    reglet_runtime_free(runtime);
+    assert_int_equal(freed, 1);
+}
 
 /* --- System calls that fail ------------------------------------------------------------------------------ */
 
@@ -276,6 +325,7 @@ int main(void) {
         cmocka_unit_test(load__no_descriptor_left_is_an_error),
         cmocka_unit_test(whole_way__every_allocation_may_fail),
         cmocka_unit_test(host_functions__every_allocation_may_fail),
+        cmocka_unit_test(questions__every_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
