@@ -1,39 +1,6 @@
 #include <string.h>
 
-#include "policy/policy.h"
-#include "tests/unit/test.h"
-
-enum how { GRANT, SHARE, DECLARE };
-
-/* Resolved as if no symbolic link were there and relative paths started at /base. */
-static struct reglet__capability *parse(const char *text) {
-    reglet_error *error = NULL;
-    struct reglet__capability *capability = NULL;
-    if (reglet__capability_parse(text, &capability, &error) != REGLET_OK)
-        fail_msg("%s", reglet_error_message(error));
-    if (reglet__capability_kind(capability) == REGLET__KIND_FS) {
-        bool whole;
-        const char *literal = reglet__capability_fs_literal(capability, &whole);
-        char absolute[300] = "";
-        if (literal[0] != '/')
-            strcpy(absolute, literal[0] ? "/base/" : "/base");
-        strcat(absolute, literal);
-        assert_int_equal(reglet__capability_fs_resolve(capability, absolute, NULL, 0), REGLET_OK);
-    }
-    return capability;
-}
-
-static struct reglet__policy *policy_new(void) {
-    struct reglet__policy *policy = NULL;
-    assert_int_equal(reglet__policy_new(&policy), REGLET_OK);
-    return policy;
-}
-
-static void add(struct reglet__policy *policy, enum how how, const char *text) {
-    reglet_status (*const adders[])(struct reglet__policy *, struct reglet__capability *) = {
-        reglet__policy_grant, reglet__policy_share, reglet__policy_declare};
-    assert_int_equal(adders[how](policy, parse(text)), REGLET_OK);
-}
+#include "tests/unit/policy_fixture.h"
 
 static void assert_covering(int line, const struct reglet__policy *policy, const char *declared,
                             const char *expected) {
@@ -47,8 +14,7 @@ static void assert_covering(int line, const struct reglet__policy *policy, const
 
 /* Whether one grant covers each of the declarations, as named by "+" or "-" in front. */
 static void assert_cases(int line, const char *grant, const char *const *declared, size_t count) {
-    struct reglet__policy *policy = policy_new();
-    add(policy, GRANT, grant);
+    struct reglet__policy *policy = granted(grant);
     for (size_t i = 0; i < count; i++)
         assert_covering(line, policy, declared[i] + 1, declared[i][0] == '+' ? grant : NULL);
     reglet__policy_free(policy);

@@ -5,38 +5,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "policy/policy.h"
-#include "tests/unit/test.h"
+#include "tests/unit/policy_fixture.h"
 
 /* --- making policies --- */
 
-enum how { GRANT, SHARE, DECLARE };
-
-static void add(struct reglet__policy *policy, enum how how, const char *rule) {
-    reglet_error *error = NULL;
-    struct reglet__capability *capability = NULL;
+static void add_rule(struct reglet__policy *policy, enum how how, const char *rule) {
     char text[1024];
     snprintf(text, sizeof text, "network:outbound:%s", rule);
-    if (reglet__capability_parse(text, &capability, &error) != REGLET_OK)
-        fail_msg("%s", reglet_error_message(error));
-    reglet_status (*const adders[])(struct reglet__policy *, struct reglet__capability *) = {
-        reglet__policy_grant, reglet__policy_share, reglet__policy_declare};
-    assert_int_equal(adders[how](policy, capability), REGLET_OK);
-}
-
-static struct reglet__policy *policy_new(void) {
-    struct reglet__policy *policy = NULL;
-    assert_int_equal(reglet__policy_new(&policy), REGLET_OK);
-    return policy;
+    add(policy, how, text);
 }
 
 /* Grants of these rules, with spaces between. */
-static struct reglet__policy *granted(const char *rules) {
+static struct reglet__policy *granted_rules(const char *rules) {
     struct reglet__policy *policy = policy_new();
     char copy[1024], *rest = copy;
     snprintf(copy, sizeof copy, "%s", rules);
     for (char *rule; (rule = strsep(&rest, " "));)
-        add(policy, GRANT, rule);
+        add_rule(policy, GRANT, rule);
     return policy;
 }
 
@@ -103,7 +88,7 @@ struct vector {
 static void assert_vectors(const struct vector *vectors, size_t count) {
     for (size_t i = 0; i < count; i++) {
         const struct vector *vector = &vectors[i];
-        struct reglet__policy *policy = granted(vector->granted);
+        struct reglet__policy *policy = granted_rules(vector->granted);
         bool named = endpoint_of(vector->asked).name[0] != '\0';
         const char *resolved = vector->resolved ? vector->resolved : named ? "93.184.216.34" : NULL;
         if (decide(policy, vector->asked, resolved) != vector->allowed)
@@ -191,7 +176,7 @@ static void connect__a_host_is_matched_as_it_was_written(void **state) {
 
 static void connect__the_rule_that_decided_is_named(void **state) {
     (void)state;
-    struct reglet__policy *policy = granted("80 *.example.org:443 private");
+    struct reglet__policy *policy = granted_rules("80 *.example.org:443 private");
     struct reglet__endpoint endpoint = endpoint_of("a.example.org:443");
     assert_string_equal(reglet__policy_connect(policy, &endpoint).rule, "network:outbound:*.example.org:443");
     struct reglet__address address = address_of("10.0.0.1");
@@ -284,7 +269,7 @@ static void url__a_path_that_others_read_differently_is_denied(void **state) {
         "",
         "/%76%31/../v1",
     };
-    struct reglet__policy *policy = granted("https://a.example/v1");
+    struct reglet__policy *policy = granted_rules("https://a.example/v1");
     for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
         struct reglet__endpoint endpoint = endpoint_of("https://a.example");
         endpoint.path = paths[i];
@@ -417,12 +402,12 @@ static void address__cloud_metadata_is_explicit_wherever_it_is(void **state) {
         assert_reach(metadata[i], REGLET__REACH_EXPLICIT, NULL);
         char asked[80], rules[100];
         snprintf(asked, sizeof asked, strchr(metadata[i], ':') ? "[%s]:80" : "%s:80", metadata[i]);
-        struct reglet__policy *policy = granted("* private 100.64.0.0/10 [fc00::/7] 168.0.0.0/8");
+        struct reglet__policy *policy = granted_rules("* private 100.64.0.0/10 [fc00::/7] 168.0.0.0/8");
         if (decide(policy, asked, NULL))
             fail_msg("%s: expected it to be denied", asked);
         reglet__policy_free(policy);
         snprintf(rules, sizeof rules, "80 %s", asked);
-        policy = granted(rules);
+        policy = granted_rules(rules);
         if (!decide(policy, asked, NULL) || !decide(policy, "metadata.example:80", metadata[i]))
             fail_msg("%s: expected its own grant to allow it", asked);
         reglet__policy_free(policy);
@@ -435,7 +420,7 @@ static void address__cloud_metadata_is_explicit_wherever_it_is(void **state) {
 
 static void address__private_opens_four_kinds_and_no_others(void **state) {
     (void)state;
-    struct reglet__policy *policy = granted("* private");
+    struct reglet__policy *policy = granted_rules("* private");
     for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; i++) {
         bool expected = ranges[i].reach == REGLET__REACH_PRIVATE;
         if (decide(policy, "a.example:443", ranges[i].first) != expected ||
@@ -456,7 +441,7 @@ static void address__without_private_or_its_own_rule_none_is_reached(void **stat
                                         "0.0.0.0/0 * [::/0]",
                                         "https://a.example/"};
     for (size_t rule = 0; rule < sizeof rules / sizeof rules[0]; rule++) {
-        struct reglet__policy *policy = granted(rules[rule]);
+        struct reglet__policy *policy = granted_rules(rules[rule]);
         const char *asked = strncmp(rules[rule], "http", 4) == 0 ? "https://a.example/x" : "a.example:443";
         assert_true(decide(policy, asked, "93.184.216.34"));
         for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; i++) {
@@ -536,7 +521,7 @@ static void address__ipv6_that_carries_ipv4_is_special_and_judged_by_both(void *
         "2a00::300:5efe:127.0.0.1",
         "fd12::5efe:10.0.0.1",
     };
-    struct reglet__policy *policy = granted("* private [::/0] 0.0.0.0/0");
+    struct reglet__policy *policy = granted_rules("* private [::/0] 0.0.0.0/0");
     for (size_t i = 0; i < sizeof spellings / sizeof spellings[0]; i++) {
         assert_reach(spellings[i], REGLET__REACH_EXPLICIT, NULL);
         if (decide(policy, "a.example:443", spellings[i]))
@@ -601,7 +586,7 @@ static void address__ipv4_mapped_is_the_ipv4_address(void **state) {
 
 static void address__a_denial_names_the_range(void **state) {
     (void)state;
-    struct reglet__policy *policy = granted("443");
+    struct reglet__policy *policy = granted_rules("443");
     struct reglet__endpoint endpoint = endpoint_of("a.example:443");
     struct reglet__address address = address_of("127.0.0.1");
     struct reglet__decision decision = reglet__policy_address(policy, &endpoint, &address);
@@ -619,7 +604,7 @@ static void address__a_denial_names_the_range(void **state) {
 /* --- looking up --- */
 
 static bool may_look_up(const char *rules, const char *name) {
-    struct reglet__policy *policy = granted(rules);
+    struct reglet__policy *policy = granted_rules(rules);
     struct reglet__endpoint endpoint = {.port = 0};
     assert_null(reglet__endpoint_query(name, strlen(name), &endpoint));
     struct reglet__decision decision = reglet__policy_lookup(policy, &endpoint);
@@ -651,17 +636,17 @@ static void lookup__needs_a_rule_for_the_name_at_port_53(void **state) {
 static void shared__the_declaration_must_cover_both_halves(void **state) {
     (void)state;
     struct reglet__policy *policy = policy_new();
-    add(policy, SHARE, "443");
-    add(policy, SHARE, "private");
+    add_rule(policy, SHARE, "443");
+    add_rule(policy, SHARE, "private");
     assert_false(decide(policy, "a.example:443", "8.8.8.8"));
-    add(policy, DECLARE, "a.example:443");
+    add_rule(policy, DECLARE, "a.example:443");
     assert_true(decide(policy, "a.example:443", "8.8.8.8"));
     assert_false(decide(policy, "b.example:443", "8.8.8.8"));
     assert_false(decide(policy, "a.example:443", "10.0.0.1"));
-    add(policy, DECLARE, "10.0.0.0/8:443");
+    add_rule(policy, DECLARE, "10.0.0.0/8:443");
     assert_true(decide(policy, "a.example:443", "10.0.0.1"));
     assert_false(decide(policy, "a.example:443", "192.168.0.1"));
-    add(policy, DECLARE, "private");
+    add_rule(policy, DECLARE, "private");
     assert_true(decide(policy, "a.example:443", "192.168.0.1"));
     reglet__policy_free(policy);
 }
@@ -669,13 +654,13 @@ static void shared__the_declaration_must_cover_both_halves(void **state) {
 static void shared__declaring_ports_alone_opens_no_private_address(void **state) {
     (void)state;
     struct reglet__policy *policy = policy_new();
-    add(policy, SHARE, "10.0.0.0/8:5432");
-    add(policy, DECLARE, "5432");
+    add_rule(policy, SHARE, "10.0.0.0/8:5432");
+    add_rule(policy, DECLARE, "5432");
     struct reglet__endpoint endpoint = endpoint_of("10.0.0.1:5432");
     struct reglet__decision decision = reglet__policy_address(policy, &endpoint, &endpoint.address);
     assert_false(decision.allowed);
     assert_non_null(strstr(decision.reason, "does not declare it"));
-    add(policy, DECLARE, "private");
+    add_rule(policy, DECLARE, "private");
     assert_true(decide(policy, "10.0.0.1:5432", NULL));
     reglet__policy_free(policy);
 }
@@ -683,8 +668,8 @@ static void shared__declaring_ports_alone_opens_no_private_address(void **state)
 static void shared__a_bare_star_declares_private_addresses_too(void **state) {
     (void)state;
     struct reglet__policy *policy = policy_new();
-    add(policy, SHARE, "443");
-    add(policy, SHARE, "private");
+    add_rule(policy, SHARE, "443");
+    add_rule(policy, SHARE, "private");
     assert_int_equal(reglet__policy_declare_all(policy, REGLET__KIND_NETWORK), REGLET_OK);
     assert_true(decide(policy, "a.example:443", "10.0.0.1"));
     assert_false(decide(policy, "a.example:80", "10.0.0.1"));
@@ -693,17 +678,17 @@ static void shared__a_bare_star_declares_private_addresses_too(void **state) {
 
 static void strict__a_grant_counts_only_where_it_is_declared(void **state) {
     (void)state;
-    struct reglet__policy *policy = granted("443 private");
+    struct reglet__policy *policy = granted_rules("443 private");
     assert_true(decide(policy, "a.example:443", "10.0.0.1"));
     reglet__policy_set_strict(policy, true);
     assert_false(decide(policy, "a.example:443", "8.8.8.8"));
     struct reglet__endpoint endpoint = endpoint_of("a.example:443");
     assert_non_null(strstr(reglet__policy_connect(policy, &endpoint).reason, "strict"));
-    add(policy, DECLARE, "a.example:443");
+    add_rule(policy, DECLARE, "a.example:443");
     assert_true(decide(policy, "a.example:443", "8.8.8.8"));
     assert_false(decide(policy, "a.example:443", "10.0.0.1"));
     assert_false(decide(policy, "b.example:443", "8.8.8.8"));
-    add(policy, DECLARE, "private");
+    add_rule(policy, DECLARE, "private");
     assert_true(decide(policy, "a.example:443", "10.0.0.1"));
     reglet__policy_set_strict(policy, false);
     assert_true(decide(policy, "b.example:443", "10.0.0.1"));
@@ -941,14 +926,14 @@ static void suggest__the_grant_is_enough(void **state) {
     for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; i++) {
         struct reglet__endpoint endpoint = {.address = address_of(ranges[i].last), .port = 443};
         char *text = reglet__policy_connect_suggest(&endpoint);
-        struct reglet__policy *policy = granted(text + strlen("network:outbound:"));
+        struct reglet__policy *policy = granted_rules(text + strlen("network:outbound:"));
         if (!reglet__policy_address(policy, &endpoint, &endpoint.address).allowed)
             fail_msg("%s is not enough", text);
         free(text);
         text = reglet__policy_address_suggest(&endpoint, &endpoint.address);
         reglet__policy_free(policy);
-        policy = granted("443");
-        add(policy, GRANT, text + strlen("network:outbound:"));
+        policy = granted_rules("443");
+        add_rule(policy, GRANT, text + strlen("network:outbound:"));
         if (!reglet__policy_address(policy, &endpoint, &endpoint.address).allowed)
             fail_msg("%s is not enough", text);
         free(text);

@@ -1,55 +1,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "policy/policy.h"
-#include "tests/unit/test.h"
+#include "tests/unit/policy_fixture.h"
 
 /* --- policies --- */
-
-enum how { GRANT, SHARE, DECLARE };
-
-static struct reglet__capability *parse(const char *text) {
-    reglet_error *error = NULL;
-    struct reglet__capability *capability = NULL;
-    if (reglet__capability_parse(text, &capability, &error) != REGLET_OK)
-        fail_msg("%s", reglet_error_message(error));
-    return capability;
-}
-
-static void add(struct reglet__policy *policy, enum how how, struct reglet__capability *capability) {
-    reglet_status (*const adders[])(struct reglet__policy *, struct reglet__capability *) = {
-        reglet__policy_grant, reglet__policy_share, reglet__policy_declare};
-    assert_int_equal(adders[how](policy, capability), REGLET_OK);
-}
-
-static struct reglet__policy *policy_new(void) {
-    struct reglet__policy *policy = NULL;
-    assert_int_equal(reglet__policy_new(&policy), REGLET_OK);
-    return policy;
-}
-
-static struct reglet__policy *granted(const char *text) {
-    struct reglet__policy *policy = policy_new();
-    add(policy, GRANT, parse(text));
-    return policy;
-}
 
 /* A grant of a path that was a link when the runtime was made. */
 static struct reglet__policy *resolved(const char *text, const char *place, const char *file) {
     struct reglet__policy *policy = policy_new();
     struct reglet__capability *capability = parse(text);
     assert_int_equal(reglet__capability_exec_resolve(capability, place, file), REGLET_OK);
-    add(policy, GRANT, capability);
+    assert_int_equal(reglet__policy_grant(policy, capability), REGLET_OK);
     return policy;
-}
-
-/* A grant of files, resolved as if there were no link. */
-static void grant_files(struct reglet__policy *policy, const char *text) {
-    struct reglet__capability *capability = parse(text);
-    bool whole;
-    const char *literal = reglet__capability_fs_literal(capability, &whole);
-    assert_int_equal(reglet__capability_fs_resolve(capability, literal, NULL, 0), REGLET_OK);
-    add(policy, GRANT, capability);
 }
 
 /* --- asking --- */
@@ -464,7 +426,7 @@ static void writable_program__is_not_run_by_a_grant_of_it(void **state) {
         struct reglet__policy *policy = granted(grants[i]);
         const char *asked = i == 2 ? "tool" : "/d/tool";
         assert_command(policy, asked, "/d/tool", "/d/tool", true);
-        grant_files(policy, "fs:write:/d/**");
+        add(policy, GRANT, "fs:write:/d/**");
         assert_command(policy, asked, "/d/tool", "/d/tool", false);
         struct reglet__decision decision = decide(policy, asked, "/d/tool", "/d/tool");
         assert_string_equal(decision.reason,
@@ -477,7 +439,7 @@ static void writable_program__is_not_run_by_a_grant_of_it(void **state) {
 static void writable_program__is_one_whose_link_can_be_replaced(void **state) {
     (void)state;
     struct reglet__policy *policy = granted("exec:tool");
-    grant_files(policy, "fs:write:/d/*");
+    add(policy, GRANT, "fs:write:/d/*");
     assert_command(policy, "tool", "/d/tool", "/usr/lib/tool", false);
     assert_command(policy, "tool", "/usr/lib/tool", "/d/tool", false);
     assert_command(policy, "tool", "/usr/lib/tool", "/usr/lib/tool", true);
@@ -487,8 +449,8 @@ static void writable_program__is_one_whose_link_can_be_replaced(void **state) {
 static void writable_program__runs_where_everything_does(void **state) {
     (void)state;
     struct reglet__policy *policy = granted("exec:/d/tool");
-    grant_files(policy, "fs:write:/d/**");
-    add(policy, GRANT, parse("exec:**"));
+    add(policy, GRANT, "fs:write:/d/**");
+    add(policy, GRANT, "exec:**");
     assert_plain(policy, "/d/tool", true);
     assert_string_equal(decide(policy, "/d/tool", "/d/tool", "/d/tool").rule, "exec:**");
     reglet__policy_free(policy);
@@ -499,8 +461,8 @@ static void writable_program__runs_where_everything_does(void **state) {
 static void shared_grant__needs_a_declaration_of_that_command(void **state) {
     (void)state;
     struct reglet__policy *policy = policy_new();
-    add(policy, SHARE, parse("exec:/opt/tools/*"));
-    add(policy, DECLARE, parse("exec:/opt/tools/a"));
+    add(policy, SHARE, "exec:/opt/tools/*");
+    add(policy, DECLARE, "exec:/opt/tools/a");
     assert_spelling(policy, "/opt/tools/a", true);
     assert_spelling(policy, "/opt/tools/b", false);
     assert_plain(policy, "/opt/tools/a", true);
@@ -514,7 +476,7 @@ static void strict__needs_a_declaration_for_every_grant(void **state) {
     reglet__policy_set_strict(policy, true);
     assert_plain(policy, "/usr/bin/df", false);
     assert_spelling(policy, "/usr/bin/df", false);
-    add(policy, DECLARE, parse("exec:/usr/bin/df"));
+    add(policy, DECLARE, "exec:/usr/bin/df");
     assert_plain(policy, "/usr/bin/df", true);
     assert_spelling(policy, "/usr/bin/df", true);
     reglet__policy_free(policy);

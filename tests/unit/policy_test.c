@@ -4,44 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/unit/test.h"
+#include "tests/unit/policy_fixture.h"
 #include "util/limits.h"
 
 /* --- making policies --- */
-
-enum how { GRANT, SHARE, DECLARE };
-
-/* Adds a capability, resolved as if no symbolic link were there and relative ones started at /base. */
-static void add(struct reglet__policy *policy, enum how how, const char *text) {
-    reglet_error *error = NULL;
-    struct reglet__capability *capability = NULL;
-    if (reglet__capability_parse(text, &capability, &error) != REGLET_OK)
-        fail_msg("%s", reglet_error_message(error));
-    if (reglet__capability_kind(capability) == REGLET__KIND_FS) {
-        bool whole;
-        const char *literal = reglet__capability_fs_literal(capability, &whole);
-        char absolute[REGLET__MAX_PATH + 8] = "";
-        if (literal[0] != '/')
-            strcpy(absolute, literal[0] ? "/base/" : "/base");
-        strcat(absolute, literal);
-        assert_int_equal(reglet__capability_fs_resolve(capability, absolute, NULL, 0), REGLET_OK);
-    }
-    reglet_status (*const adders[])(struct reglet__policy *, struct reglet__capability *) = {
-        reglet__policy_grant, reglet__policy_share, reglet__policy_declare};
-    assert_int_equal(adders[how](policy, capability), REGLET_OK);
-}
-
-static struct reglet__policy *policy_new(void) {
-    struct reglet__policy *policy = NULL;
-    assert_int_equal(reglet__policy_new(&policy), REGLET_OK);
-    return policy;
-}
-
-static struct reglet__policy *granted(const char *text) {
-    struct reglet__policy *policy = policy_new();
-    add(policy, GRANT, text);
-    return policy;
-}
 
 /* One granted fs capability whose literal part was resolved to something else, through links. */
 static struct reglet__policy *resolved(const char *text, const char *literal, const char *const *links,
