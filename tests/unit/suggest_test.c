@@ -127,8 +127,8 @@ static void suggest__names_that_yaml_would_read_otherwise_come_back(void **state
         "a\tb",
         "\xC2\x85",
         "a\xE2\x80\xA8z",
-        "\xE2\x80\xAE"
-        "exe",
+        ("\xE2\x80\xAE"
+         "exe"),
         "\xEF\xBB\xBF",
         "a\xEF\xBF\xBE",
         "\xEF\xBF\xBF",
