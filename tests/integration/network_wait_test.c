@@ -1,38 +1,12 @@
 /* Calls that wait for the network: the deadline of the call, that of the request, and cancelling from another thread. */
 #define _GNU_SOURCE
-#include "tests/integration/servers.h"
+#include "tests/integration/network_fixture.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
-
-static struct servers *servers;
-static reglet_runtime *runtime;
-static reglet_plugin *plugin;
-
-static int start(void **state) {
-    (void)state;
-    static const reglet_grant grants[] = {{"relay", "network:outbound:1-65535"},
-                                          {"relay", "network:outbound:private"}};
-    servers = servers_start();
-    reglet_runtime_options options = REGLET_RUNTIME_OPTIONS_INIT;
-    options.grants = grants;
-    options.grant_count = 2;
-    options.ca_file = servers_path(servers, "ca");
-    runtime = new_runtime(&options);
-    plugin = load_guest(runtime, "relay");
-    return 0;
-}
-
-static int stop(void **state) {
-    (void)state;
-    reglet_plugin_unref(plugin);
-    reglet_runtime_free(runtime);
-    servers_stop(servers);
-    return 0;
-}
 
 static const struct {
     const char *function, *server, *more;
@@ -192,5 +166,5 @@ int main(void) {
         cmocka_unit_test(deadline__is_the_earliest_of_all),
         cmocka_unit_test(cancel__ends_every_wait_from_another_thread),
     };
-    return cmocka_run_group_tests(tests, start, stop);
+    return cmocka_run_group_tests(tests, network_set_up, network_tear_down);
 }

@@ -1,48 +1,14 @@
 /* smtp_connect against mail servers on loopback, well behaved and not. */
 #define _GNU_SOURCE
-#include "tests/integration/servers.h"
+#include "tests/integration/network_fixture.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static struct servers *servers;
-static reglet_runtime *runtime;
-static reglet_plugin *plugin;
-
-static int start(void **state) {
-    (void)state;
-    static const reglet_grant grants[] = {{"relay", "network:outbound:1-65535"},
-                                          {"relay", "network:outbound:private"}};
-    servers = servers_start();
-    reglet_runtime_options options = REGLET_RUNTIME_OPTIONS_INIT;
-    options.grants = grants;
-    options.grant_count = 2;
-    options.ca_file = servers_path(servers, "ca");
-    runtime = new_runtime(&options);
-    plugin = load_guest(runtime, "relay");
-    return 0;
-}
-
-static int stop(void **state) {
-    (void)state;
-    reglet_plugin_unref(plugin);
-    reglet_runtime_free(runtime);
-    servers_stop(servers);
-    return 0;
-}
-
-static char *ask(const char *server, const char *more) {
+static char *greet(const char *server, const char *more) {
     return relay(plugin, "smtp_connect", "{'host': 'localhost', 'port': '%d', 'timeout_ms': 20000%s}",
                  servers_port(servers, server), more);
-}
-
-static void expect_error(char *response, const char *code, const char *part) {
-    expect_member(response, "/error/type", "network");
-    expect_member(response, "/error/code", code);
-    expect_member_contains(response, "/error/message", part);
-    expect_member(response, "/connected", "false");
-    free(response);
 }
 
 /* What the servers were told in their last session, with a space between commands: "EHLO localhost QUIT". */
@@ -64,7 +30,7 @@ static void expect_commands(const char *expected) {
 static void smtp_connect__banner_is_told(void **state) {
     (void)state;
     servers_reset(servers);
-    char *response = ask("smtp", "");
+    char *response = greet("smtp", "");
     expect_member(response, "/connected", "true");
     expect_member(response, "/banner", "220 mail.example.test ESMTP tests");
     expect_member_contains(response, "/address", "localhost:");
@@ -81,7 +47,7 @@ static void smtp_connect__banner_is_told(void **state) {
 
 static void smtp_connect__banner_of_several_lines_is_kept(void **state) {
     (void)state;
-    char *response = ask("smtp_multi_line", "");
+    char *response = greet("smtp_multi_line", "");
     expect_member(response, "/banner", "220 mail.example.test ESMTP\nsecond line\nthird line");
     expect_member(response, "/connected", "true");
     free(response);
@@ -90,7 +56,7 @@ static void smtp_connect__banner_of_several_lines_is_kept(void **state) {
 static void smtp_connect__server_without_ehlo_is_greeted_the_old_way(void **state) {
     (void)state;
     servers_reset(servers);
-    char *response = ask("smtp_no_ehlo", "");
+    char *response = greet("smtp_no_ehlo", "");
     expect_member(response, "/connected", "true");
     free(response);
     expect_commands("EHLO localhost HELO localhost QUIT");
@@ -98,7 +64,7 @@ static void smtp_connect__server_without_ehlo_is_greeted_the_old_way(void **stat
 
 static void smtp_connect__slow_banner_is_waited_for(void **state) {
     (void)state;
-    char *response = ask("smtp_slow", "");
+    char *response = greet("smtp_slow", "");
     expect_member(response, "/connected", "true");
     free(response);
 }
@@ -108,7 +74,7 @@ static void smtp_connect__slow_banner_is_waited_for(void **state) {
 static void smtp_connect__starttls_makes_the_rest_of_it_tls(void **state) {
     (void)state;
     servers_reset(servers);
-    char *response = ask("smtp", ", 'starttls': true");
+    char *response = greet("smtp", ", 'starttls': true");
     expect_member(response, "/connected", "true");
     expect_member(response, "/tls", "true");
     expect_member(response, "/tls_version", "TLS 1.3");
@@ -120,7 +86,7 @@ static void smtp_connect__starttls_makes_the_rest_of_it_tls(void **state) {
     expect_member(log, "/smtp/1/tls", "false");
     expect_member(log, "/smtp/2/tls", "true");
     free(log);
-    response = ask("smtp", ", 'use_starttls': true");
+    response = greet("smtp", ", 'use_starttls': true");
     expect_member(response, "/tls", "true");
     free(response);
 }
@@ -130,7 +96,7 @@ static void smtp_connect__tls_comes_first_where_it_is_asked(void **state) {
     static const char *const requests[] = {", 'tls': true", ", 'use_tls': true",
                                            ", 'tls': true, 'starttls': true"};
     for (size_t i = 0; i < sizeof requests / sizeof *requests; i++) {
-        char *response = ask("smtps", requests[i]);
+        char *response = greet("smtps", requests[i]);
         expect_member(response, "/connected", "true");
         expect_member(response, "/tls", "true");
         expect_member(response, "/banner", "220 mail.example.test ESMTP tests");
@@ -140,71 +106,74 @@ static void smtp_connect__tls_comes_first_where_it_is_asked(void **state) {
 
 static void smtp_connect__certificates_are_verified(void **state) {
     (void)state;
-    expect_error(ask("smtp_expired", ", 'starttls': true"), "ECERT", "certificate has expired");
-    expect_error(ask("smtp_wrong_name", ", 'starttls': true"), "ECERT", "hostname mismatch");
-    expect_error(ask("smtps_self_signed", ", 'tls': true"), "ECERT", "self-signed certificate");
+    expect_error(greet("smtp_expired", ", 'starttls': true"), "network", "ECERT", "certificate has expired");
+    expect_error(greet("smtp_wrong_name", ", 'starttls': true"), "network", "ECERT", "hostname mismatch");
+    expect_error(greet("smtps_self_signed", ", 'tls': true"), "network", "ECERT", "self-signed certificate");
 }
 
 /* Somebody between us and the server can take STARTTLS out of its answer. */
 static void smtp_connect__starttls_that_is_not_offered_is_an_error(void **state) {
     (void)state;
     servers_reset(servers);
-    char *response = ask("smtp_no_starttls", ", 'starttls': true");
+    char *response = greet("smtp_no_starttls", ", 'starttls': true");
     expect_member(response, "/banner", "220 mail.example.test ESMTP tests");
-    expect_error(response, "ESTARTTLS", "does not offer STARTTLS");
+    expect_error(response, "network", "ESTARTTLS", "does not offer STARTTLS");
     expect_commands("EHLO localhost QUIT");
-    expect_error(ask("smtp_no_ehlo", ", 'starttls': true"), "ESTARTTLS", "does not offer STARTTLS");
+    expect_error(greet("smtp_no_ehlo", ", 'starttls': true"), "network", "ESTARTTLS",
+                 "does not offer STARTTLS");
 }
 
 static void smtp_connect__starttls_that_is_refused_is_an_error(void **state) {
     (void)state;
     servers_reset(servers);
-    expect_error(ask("smtp_refuses_starttls", ", 'starttls': true"), "ESTARTTLS", "454 TLS is not available");
+    expect_error(greet("smtp_refuses_starttls", ", 'starttls': true"), "network", "ESTARTTLS",
+                 "454 TLS is not available");
     expect_commands("EHLO localhost STARTTLS QUIT");
 }
 
 static void smtp_connect__plain_text_behind_the_answer_to_starttls_is_refused(void **state) {
     (void)state;
-    expect_error(ask("smtp_injection", ", 'starttls': true"), "EPROTO",
+    expect_error(greet("smtp_injection", ", 'starttls': true"), "network", "EPROTO",
                  "plain text behind its answer to STARTTLS");
 }
 
 static void smtp_connect__plain_server_asked_by_tls_is_eproto(void **state) {
     (void)state;
-    expect_error(ask("smtp", ", 'tls': true"), "EPROTO", "TLS handshake");
+    expect_error(greet("smtp", ", 'tls': true"), "network", "EPROTO", "TLS handshake");
 }
 
 /* --- Servers that do not behave --------------------------------------------------------------------------- */
 
 static void smtp_connect__endless_replies_are_cut(void **state) {
     (void)state;
-    expect_error(ask("smtp_endless_banner", ""), "EPROTO", "a line that is too long");
-    expect_error(ask("smtp_endless_lines", ""), "EPROTO", "too many lines");
-    expect_error(ask("smtp_endless_ehlo", ""), "EPROTO", "too many lines");
+    expect_error(greet("smtp_endless_banner", ""), "network", "EPROTO", "a line that is too long");
+    expect_error(greet("smtp_endless_lines", ""), "network", "EPROTO", "too many lines");
+    expect_error(greet("smtp_endless_ehlo", ""), "network", "EPROTO", "too many lines");
 }
 
 static void smtp_connect__server_that_refuses_is_quoted(void **state) {
     (void)state;
-    char *response = ask("smtp_554", "");
+    char *response = greet("smtp_554", "");
     expect_member(response, "/banner", "554 mail.example.test has no SMTP for you");
-    expect_error(response, "ESMTP", "refuses the connection: 554 mail.example.test has no SMTP for you");
+    expect_error(response, "network", "ESMTP",
+                 "refuses the connection: 554 mail.example.test has no SMTP for you");
 }
 
 static void smtp_connect__other_protocols_are_eproto(void **state) {
     (void)state;
-    expect_error(ask("smtp_garbage", ""), "EPROTO", "is no mail server");
-    expect_error(ask("tcp_greets", ""), "EPROTO", "is no mail server");
+    expect_error(greet("smtp_garbage", ""), "network", "EPROTO", "is no mail server");
+    expect_error(greet("tcp_greets", ""), "network", "EPROTO", "is no mail server");
 }
 
 static void smtp_connect__server_that_goes_away_is_econnreset(void **state) {
     (void)state;
-    expect_error(ask("smtp_closes", ""), "ECONNRESET", "closed the connection");
-    expect_error(ask("tcp_closes", ""), "ECONNRESET", "");
+    expect_error(greet("smtp_closes", ""), "network", "ECONNRESET", "closed the connection");
+    expect_error(greet("tcp_closes", ""), "network", "ECONNRESET", "");
 }
 
 static void smtp_connect__banner_that_is_no_text_is_repaired(void **state) {
     (void)state;
-    char *response = ask("smtp_binary_banner", "");
+    char *response = greet("smtp_binary_banner", "");
     expect_member(response, "/connected", "true");
     assert_null(strchr(response, '\x1b'));
     expect_member_contains(response, "/banner", "220 mail");
@@ -239,5 +208,5 @@ int main(void) {
         cmocka_unit_test(smtp_connect__banner_that_is_no_text_is_repaired),
         cmocka_unit_test(smtp_connect__line_break_in_the_host_is_refused),
     };
-    return cmocka_run_group_tests(tests, start, stop);
+    return cmocka_run_group_tests(tests, network_set_up, network_tear_down);
 }

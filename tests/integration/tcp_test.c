@@ -1,64 +1,12 @@
 /* tcp_connect, net_connect and ssrf_check against real servers on loopback; TLS has its own file, tls_test.c. */
 #define _GNU_SOURCE
-#include "tests/integration/servers.h"
+#include "tests/integration/network_fixture.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-static struct servers *servers;
-static reglet_runtime *runtime;
-static reglet_plugin *plugin;
-static struct events events;
-
-static reglet_runtime *runtime_with(const reglet_grant *grants, size_t count) {
-    char nameserver[32];
-    snprintf(nameserver, sizeof nameserver, "127.0.0.1:%d", servers_port(servers, "dns"));
-    reglet_runtime_options options = REGLET_RUNTIME_OPTIONS_INIT;
-    options.grants = grants;
-    options.grant_count = count;
-    options.nameservers = nameserver;
-    options.ca_file = servers_path(servers, "ca");
-    options.log = events_collect;
-    options.log_user_data = &events;
-    return new_runtime(&options);
-}
-
-static int start(void **state) {
-    (void)state;
-    static const reglet_grant grants[] = {{"relay", "network:outbound:1-65535"},
-                                          {"relay", "network:outbound:private"}};
-    events_init(&events);
-    servers = servers_start();
-    runtime = runtime_with(grants, 2);
-    plugin = load_guest(runtime, "relay");
-    return 0;
-}
-
-static int stop(void **state) {
-    (void)state;
-    reglet_plugin_unref(plugin);
-    reglet_runtime_free(runtime);
-    servers_stop(servers);
-    events_free(&events);
-    return 0;
-}
-
-/* Calls a function for host and server, with more members of the request (", 'tls': true"). */
-static char *ask(const char *function, const char *host, const char *server, const char *more) {
-    return relay(plugin, function, "{'host': '%s', 'port': '%d'%s}", host, servers_port(servers, server),
-                 more);
-}
-
-static void expect_error(char *response, const char *type, const char *code, const char *part) {
-    expect_member(response, "/error/type", type);
-    expect_member(response, "/error/code", code);
-    expect_member_contains(response, "/error/message", part);
-    expect_member(response, "/connected", "false");
-    free(response);
-}
 
 static bool has_ipv6(void) {
     int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -245,9 +193,8 @@ static void tcp_connect__port_is_read_strictly(void **state) {
 /* --- The guard -------------------------------------------------------------------------------------------- */
 
 static void with_grant(const char *grant, void (*check)(reglet_plugin *)) {
-    const reglet_grant grants[] = {{"relay", grant}};
-    reglet_runtime *other = runtime_with(grants, 1);
-    reglet_plugin *guest = load_guest(other, "relay");
+    reglet_runtime *other;
+    reglet_plugin *guest = network_load(&other, network_options(), (const char *const[]){grant, NULL});
     check(guest);
     reglet_plugin_unref(guest);
     reglet_runtime_free(other);
@@ -455,5 +402,5 @@ int main(void) {
         cmocka_unit_test(net_connect__max_bytes_has_a_limit),
         cmocka_unit_test(net_connect__server_that_goes_away_while_we_write_is_an_error_and_no_signal),
     };
-    return cmocka_run_group_tests(tests, start, stop);
+    return cmocka_run_group_tests(tests, network_set_up, network_tear_down);
 }

@@ -3,31 +3,15 @@
  * versions, weak keys, another authority and servers that nobody verified: nothing may change.
  */
 #define _GNU_SOURCE
-#include "tests/integration/servers.h"
+#include "tests/integration/network_fixture.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-static struct servers *servers;
-static reglet_runtime *runtime;
-static reglet_plugin *plugin;
 static char key_log[64];
 static bool weak;
-
-static reglet_runtime *runtime_trusting(const char *ca_file) {
-    static const reglet_grant grants[] = {{"relay", "network:outbound:1-65535"},
-                                          {"relay", "network:outbound:private"}};
-    char nameserver[32];
-    snprintf(nameserver, sizeof nameserver, "127.0.0.1:%d", servers_port(servers, "dns"));
-    reglet_runtime_options options = REGLET_RUNTIME_OPTIONS_INIT;
-    options.grants = grants;
-    options.grant_count = 2;
-    options.nameservers = nameserver;
-    options.ca_file = ca_file;
-    return new_runtime(&options);
-}
 
 /* Settings of a process: the test's own authority is the one that they trust, and a certificate is there to be shown. */
 static void weaken(void) {
@@ -58,31 +42,12 @@ static int start(void **state) {
     setenv("SSL_CERT_DIR", servers_path(servers, "directory"), 1);
     if (weak)
         weaken();
-    runtime = runtime_trusting(servers_path(servers, "ca"));
-    plugin = load_guest(runtime, "relay");
-    return 0;
-}
-
-static int stop(void **state) {
-    (void)state;
-    reglet_plugin_unref(plugin);
-    reglet_runtime_free(runtime);
-    servers_stop(servers);
+    network_start(servers, network_everywhere);
     return 0;
 }
 
 static char *connect_to(const char *host, const char *server) {
-    return relay(plugin, "tcp_connect", "{'host': '%s', 'port': %d, 'tls': true, 'timeout_ms': 10000}", host,
-                 servers_port(servers, server));
-}
-
-static void expect_error(char *response, const char *type, const char *code, const char *part) {
-    expect_member(response, "/error/type", type);
-    expect_member(response, "/error/code", code);
-    expect_member_contains(response, "/error/message", part);
-    expect_member(response, "/connected", "false");
-    expect_member(response, "/tls_cert_subject", NULL);
-    free(response);
+    return ask("tcp_connect", host, server, ", 'tls': true, 'timeout_ms': 10000");
 }
 
 /* --- What is told ----------------------------------------------------------------------------------------- */
@@ -229,30 +194,30 @@ static void tls__exchanges_bytes(void **state) {
 
 /* --- Certificates and ambient settings -------------------------------------------------------------------- */
 
+/* What a plugin is told of localhost in a runtime with another ca_file. */
+static char *connect_trusting(const char *ca_file, const char *server) {
+    reglet_runtime *other;
+    reglet_runtime_options options = network_options();
+    options.ca_file = ca_file;
+    reglet_plugin *guest = network_load(&other, options, network_everywhere);
+    char *response = relay(guest, "tcp_connect", "{'host': 'localhost', 'port': %d, 'tls': true}",
+                           servers_port(servers, server));
+    reglet_plugin_unref(guest);
+    reglet_runtime_free(other);
+    return response;
+}
+
 /* SSL_CERT_FILE names the tests' authority, and is not heeded. */
 static void tls__system_store_is_read_without_the_environment(void **state) {
     (void)state;
-    reglet_runtime *other = runtime_trusting(NULL);
-    reglet_plugin *guest = load_guest(other, "relay");
-    char *response = relay(guest, "tcp_connect", "{'host': 'localhost', 'port': %d, 'tls': true}",
-                           servers_port(servers, "tls"));
-    expect_member(response, "/error/code", "ECERT");
-    expect_member(response, "/connected", "false");
-    free(response);
-    reglet_plugin_unref(guest);
-    reglet_runtime_free(other);
+    expect_error(connect_trusting(NULL, "tls"), "network", "ECERT", "certificate");
 }
 
 static void tls__self_signed_certificate_can_be_the_ca_file(void **state) {
     (void)state;
-    reglet_runtime *other = runtime_trusting(servers_path(servers, "self_signed_ca"));
-    reglet_plugin *guest = load_guest(other, "relay");
-    char *response = relay(guest, "tcp_connect", "{'host': 'localhost', 'port': %d, 'tls': true}",
-                           servers_port(servers, "tls_self_signed"));
+    char *response = connect_trusting(servers_path(servers, "self_signed_ca"), "tls_self_signed");
     expect_member(response, "/connected", "true");
     free(response);
-    reglet_plugin_unref(guest);
-    reglet_runtime_free(other);
 }
 
 static void tls__ca_file_that_is_none_refuses_the_runtime(void **state) {
@@ -303,5 +268,5 @@ int main(int argc, char **argv) {
         cmocka_unit_test(tls__ca_file_that_is_none_refuses_the_runtime),
         cmocka_unit_test(tls__keys_are_not_logged),
     };
-    return cmocka_run_group_tests(tests, start, stop);
+    return cmocka_run_group_tests(tests, start, network_tear_down);
 }
