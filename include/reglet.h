@@ -33,8 +33,6 @@
  * - Processes. A command that a plugin may run has a process of the library's between it and this one, which ends with
  *   the call. It is no child that wait() or waitpid(-1) would see, and raises no SIGCHLD. It is forked without exec: for as
  *   long as the command runs, it holds a copy-on-write picture of this process.
- * - Libraries. libcurl, c-ares and OpenSSL are initialised when a plugin first needs them, and stay so. Whatever else in the
- *   process uses libcurl must, as always, not be inside curl_global_init() or curl_global_cleanup() at that moment.
  * - Network. Only what plugins were granted. No proxy, .netrc, resolver option or TLS setting of the environment counts.
  * - Memory. 4 GiB of address space, not memory, is reserved for each call in flight. Out of memory is an
  *   error code here; the engine's compiler aborts the process instead, and json-c, which reads what plugins
