@@ -26,8 +26,8 @@ static void restore_signals(unsigned long long before) {
 }
 
 /*
- * A fork, which copies page tables: some 0.1 ms for each MiB that this process has resident (94 ms for 1 GiB, of 4 KiB
- * pages, on a machine that was busy). While the command runs, a page that the program writes for the first time is copied.
+ * A fork, which copies page tables: it takes longer the more this process has resident. While the command runs, a page that
+ * the program writes for the first time is copied.
  * Sharing the memory instead would cost nothing, and end with the keeper dead wherever the program dumps core.
  */
 static int start_keeper(const struct reglet__keeper_plan *plan, int *out) {
