@@ -4,9 +4,12 @@
 //! to itself; each type that is opened here holds just the one field that is meant, and `sole_field` checks at
 //! compile time that there is no room for another.
 
+mod rewrite;
+
 use rayon::ThreadPoolBuilder;
 use std::ffi::c_char;
 use wasmtime::{Config, Engine, Module, ResourceLimiter, Store};
+pub use rewrite::*;
 pub use wasmtime_c_api::*;
 
 /// Fails to compile unless `$outer` has exactly the layout of `$inner`, its only field.
