@@ -142,6 +142,13 @@ typedef struct reglet_runtime_options {
     /** Functions of the embedding program that plugins may import. */
     const reglet_host_function *host_functions;
     size_t host_function_count;
+
+    /** What a plugin does in `_initialize` is done once and kept as an image of its memory and globals, from which
+     * instances start, copy on write. This is how long one may serve, in milliseconds. 0: 60000. Random numbers that a plugin
+     * drew while it initialised (the seeds of its hash tables, of a generator of its own) stay the same as long. */
+    int64_t image_max_age_ms;
+    /** How many calls may start from one image. 0: 100,000. -1: no images at all, each instance initialises itself. */
+    int64_t image_max_calls;
 } reglet_runtime_options;
 
 #define REGLET_RUNTIME_OPTIONS_INIT REGLET_STRUCT_INIT(reglet_runtime_options)

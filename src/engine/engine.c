@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "engine/internal.h"
+#include "engine/memory.h"
 #include "util/cleanup.h"
 #include "util/fail.h"
 #include "util/limits.h"
@@ -50,6 +51,7 @@ static wasm_config_t *settings(void) {
     /* The ABI is one 32-bit memory; what else the engine can do only widens what a plugin can attack. */
     wasmtime_config_wasm_memory64_set(config, false);
     wasmtime_config_wasm_multi_memory_set(config, false);
+    reglet__memory_configure(config);
     /* Saves registering every module with the system's unwinder, which takes a lock for the whole process. */
     wasmtime_config_native_unwind_info_set(config, false);
     return config;

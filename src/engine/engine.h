@@ -40,6 +40,25 @@ const char *reglet__module_open_import(const struct reglet__module *module, size
 /* A signature for people, such as "(i32, i32) -> (i64)"; "a memory" for what is no function. */
 void reglet__signature_text(const char *signature, char *out, size_t size);
 
+/*
+ * An image: memory and globals of an instance at one moment, from which others start. Copy on write: nothing that an
+ * instance does reaches another one or the image. Reference counted, immutable, thread safe.
+ */
+struct reglet__image;
+struct reglet__image *reglet__image_ref(struct reglet__image *image); /* NULL is allowed, as below */
+void reglet__image_unref(struct reglet__image *image);
+
+/* Why no image can be taken of the module's instances, as in "it has a start function"; NULL: one can. Static. */
+const char *reglet__module_no_image(const struct reglet__module *module);
+
+/* Takes an image of an instance in which nothing runs. NO_MEMORY, IO. */
+reglet_status reglet__guest_image(struct reglet__guest *guest, struct reglet__image **out,
+                                  reglet_error **err);
+
+/* The first import that the instance called and whose effect an image would not have; NULL: none. Static, or the
+ * module's. */
+const char *reglet__guest_reached(const struct reglet__guest *guest);
+
 /* Limits on one instance. Memory in bytes; tables in elements of all tables together. */
 struct reglet__guest_limits {
     uint64_t memory;
@@ -50,7 +69,8 @@ struct reglet__guest_limits {
 struct reglet__guest_options {
     struct reglet__guest_limits limits;
     const struct reglet__interrupt *interrupt;
-    bool ends_by_exit; /* a command: an exit is its end, whatever it was refused before */
+    struct reglet__image *image; /* of the same module; NULL: as the module says. Borrowed */
+    bool ends_by_exit;           /* a command: an exit is its end, whatever it was refused before */
     void *states[REGLET__ROOM_COUNT];
 };
 

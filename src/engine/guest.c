@@ -112,6 +112,8 @@ wasm_trap_t *reglet__guest_trampoline(void *environment, wasmtime_caller_t *call
     const struct reglet__import *outer_import = guest->import;
     guest->caller = caller;
     guest->import = import;
+    if (!import->repeatable && !guest->reached)
+        guest->reached = import->name;
     bool go_on = import->function(guest, (union reglet__slot *)values);
     guest->caller = outer;
     guest->import = outer_import;
@@ -280,6 +282,71 @@ static struct reglet__guest *prepare(struct reglet__module *module,
     return guest;
 }
 
+/* --- Images ----------------------------------------------------------------------------------------------- */
+
+static bool find_global(struct reglet__guest *guest, size_t number, wasmtime_global_t *out) {
+    char name[REGLET__GLOBAL_NAME_SIZE];
+    wasmtime_extern_t item;
+    int size = snprintf(name, sizeof name, REGLET__GLOBAL_PREFIX "%zu", number);
+    if (!wasmtime_instance_export_get(guest->context, &guest->instance, name, (size_t)size, &item))
+        return false;
+    bool found = item.kind == WASMTIME_EXTERN_GLOBAL;
+    if (found)
+        *out = item.of.global;
+    wasmtime_extern_delete(&item);
+    return found;
+}
+
+static bool set_globals(struct reglet__guest *guest, const struct reglet__image *image) {
+    wasmtime_global_t global;
+    for (size_t i = 0; i < image->global_count; i++) {
+        if (!find_global(guest, i, &global))
+            return false;
+        wasmtime_error_t *error = wasmtime_global_set(guest->context, &global, &image->globals[i]);
+        if (error) {
+            wasmtime_error_delete(error);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool get_globals(struct reglet__guest *guest, struct reglet__image *image) {
+    wasmtime_global_t global;
+    size_t count = guest->module->global_count;
+    image->globals = calloc(count ? count : 1, sizeof *image->globals);
+    for (size_t i = 0; image->globals && i < count; i++) {
+        if (!find_global(guest, i, &global))
+            return false;
+        wasmtime_global_get(guest->context, &global, &image->globals[i]);
+        image->global_count++;
+    }
+    return image->globals;
+}
+
+reglet_status reglet__guest_image(struct reglet__guest *guest, struct reglet__image **out,
+                                  reglet_error **err) {
+    if (!find_memory(guest))
+        return reglet__fail(err, REGLET_ERR_INTERNAL, REGLET_DOMAIN_ENGINE, "an instance without memory");
+    size_t size = wasmtime_memory_data_size(guest->context, &guest->memory);
+    struct reglet__image *image = NULL;
+    reglet_status status = reglet__image_new(size, &image, err);
+    if (status != REGLET_OK)
+        return status;
+    const struct reglet__image *start = guest->options.image ? guest->options.image : guest->module->initial;
+    reglet__image_copy(image, start, (const char *)wasmtime_memory_data(guest->context, &guest->memory));
+    status = get_globals(guest, image) ? reglet__image_seal(image, err) : reglet__fail_memory(err);
+    if (status == REGLET_OK)
+        *out = image;
+    else
+        reglet__image_unref(image);
+    return status;
+}
+
+const char *reglet__guest_reached(const struct reglet__guest *guest) {
+    return guest->reached;
+}
+
 reglet_status reglet__guest_new(struct reglet__module *module, const struct reglet__guest_options *options,
                                 struct reglet__guest **out, uint32_t *exit_code, reglet_error **err) {
     _cleanup_(reglet__guest_free_p)
@@ -292,11 +359,16 @@ reglet_status reglet__guest_new(struct reglet__module *module, const struct regl
         return stopped(guest, exit_code, err);
     }
     wasm_trap_t *trap = NULL;
+    reglet__memory_wish(options->image ? options->image : module->initial);
     wasmtime_error_t *error =
         wasmtime_instance_pre_instantiate(module->pre, guest->context, &guest->instance, &trap);
+    reglet__memory_wish(NULL);
     if (error || trap)
         return ended(guest, error, trap, exit_code, err);
     guest->instantiated = true;
+    if (options->image && !set_globals(guest, options->image))
+        return reglet__fail(err, REGLET_ERR_INTERNAL, REGLET_DOMAIN_ENGINE,
+                            "an image has globals that its module has not");
     *out = take_ptr(guest);
     return REGLET_OK;
 }

@@ -87,6 +87,9 @@ struct reglet__import {
     const char *name;      /* or NULL */
     const char *signature; /* such as "iiI->i" or "I->" */
     reglet__host_function function;
+    /* What it does is answered anew by every call and leaves nothing behind: a plugin that asks for it while it initialises
+     * can start from an image all the same. */
+    bool repeatable;
 };
 
 #endif

@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 
 #include "engine/engine.h"
+#include "engine/memory.h"
 #include "engine/ticker.h"
 
 /* Only table of host functions: what a module may import. */
@@ -41,7 +42,14 @@ struct reglet__module {
     struct reglet__import
         *open_imports; /* those of tables that have no name, with the names that were imported */
     size_t open_import_count;
+    struct reglet__image *initial; /* what the data segments write; NULL: the engine writes them */
+    size_t global_count;           /* mutable globals, exported under REGLET__GLOBAL_NAME */
+    const char *no_image;          /* why there is none, or NULL */
 };
+
+/* The name of an exported global, by its number; no plugin sees it. */
+#define REGLET__GLOBAL_PREFIX "reglet:global:"
+enum { REGLET__GLOBAL_NAME_SIZE = 40 };
 
 struct reglet__guest {
     struct reglet__module *module;
@@ -54,7 +62,8 @@ struct reglet__guest {
     wasmtime_caller_t *caller;           /* while a host function runs */
     const struct reglet__import *import; /* the function that runs */
     wasmtime_memory_t memory;
-    bool has_memory; /* memory is known: found on first use */
+    bool has_memory;     /* memory is known: found on first use */
+    const char *reached; /* the first import that was called and is not REGLET__INSIDE; NULL: none */
     struct reglet__stop stop;
 };
 

@@ -176,6 +176,11 @@ static int by_name(const void *a, const void *b) {
     return strcmp(((const struct export_entry *)a)->name, ((const struct export_entry *)b)->name);
 }
 
+static bool is_exported_global(const wasm_name_t *name) {
+    static const char prefix[] = REGLET__GLOBAL_PREFIX;
+    return name->size >= sizeof prefix - 1 && memcmp(name->data, prefix, sizeof prefix - 1) == 0;
+}
+
 /*
  * A name with a NUL in it is left out: no caller can ask for it, and cut at the NUL it would pass for another export,
  * whose signature is then checked in place of the one that is called.
@@ -187,7 +192,7 @@ static reglet_status collect_exports(struct reglet__module *module, const wasmti
     reglet_status status = module->exports ? REGLET_OK : REGLET_ERR_NO_MEMORY;
     for (size_t i = 0; i < exports.size && status == REGLET_OK; i++) {
         const wasm_name_t *name = wasm_exporttype_name(exports.data[i]);
-        if (memchr(name->data, '\0', name->size))
+        if (memchr(name->data, '\0', name->size) || is_exported_global(name))
             continue;
         struct export_entry *entry = &module->exports[module->export_count++];
         entry->name = strndup(name->data, name->size);
@@ -238,6 +243,7 @@ static const char *other_file_type(const unsigned char *bytes, size_t size) {
 static void module_free(struct reglet__module *module) {
     if (module->pre)
         wasmtime_instance_pre_delete(module->pre);
+    reglet__image_unref(module->initial);
     for (size_t i = 0; i < module->export_count; i++) {
         free(module->exports[i].name);
         free(module->exports[i].signature);
@@ -250,22 +256,6 @@ static void module_free(struct reglet__module *module) {
     free(module);
 }
 REGLET_DEFINE_CLEANUP(struct reglet__module *, module_free);
-
-/*
- * Makes the memory image of the module while it is loaded. The kernel refuses to seal it while anybody, be it a monitor
- * of the kernel's own, holds one of its pages; that passes, so it is tried again.
- */
-static reglet_status prepare_image(const wasmtime_module_t *module, reglet_error **err) {
-    enum { TRIES = 5 };
-    wasmtime_error_t *error = reglet_engine_module_prepare(module);
-    for (int tries = 1; error && tries < TRIES; tries++) {
-        wasmtime_error_delete(error);
-        error = reglet_engine_module_prepare(module);
-    }
-    return error ? reglet__engine_fail(error, REGLET_ERR_NO_MEMORY,
-                                       "no memory image can be made of the module", err)
-                 : REGLET_OK;
-}
 
 /* Only a module with open imports needs a linker of its own. */
 static reglet_status link_imports(struct reglet__module *module, const wasmtime_module_t *compiled,
@@ -285,26 +275,56 @@ static reglet_status link_imports(struct reglet__module *module, const wasmtime_
                  : status;
 }
 
+/* What the data segments write, as the image of an instance that has done nothing yet. */
+static reglet_status make_initial(struct reglet__module *module, const char *wasm,
+                                  const struct reglet_engine_rewritten *rewritten, reglet_error **err) {
+    size_t size = (size_t)rewritten->memory_pages << 16;
+    reglet_status status = reglet__image_new(size, &module->initial, err);
+    if (status != REGLET_OK)
+        return status;
+    for (size_t i = 0; i < rewritten->segment_count; i++) {
+        const struct reglet_engine_segment *segment = &rewritten->segments[i];
+        memcpy(module->initial->bytes + segment->address, wasm + segment->offset, segment->size);
+    }
+    module->global_count = rewritten->global_count;
+    return reglet__image_seal(module->initial, err);
+}
+
+/* Compiles the module: rewritten, where an image can be taken of it. Messages are about the module as it came. */
+static reglet_status translate(struct reglet__module *module, const void *wasm, size_t size,
+                               wasmtime_module_t **out, reglet_error **err) {
+    _cleanup_(reglet_engine_rewritten_free)
+    struct reglet_engine_rewritten rewritten = {0};
+    wasm_engine_t *engine = module->engine->engine;
+    if (reglet_engine_rewrite(wasm, size, &rewritten) && !rewritten.reason) {
+        wasmtime_error_t *error = reglet_engine_module_new(engine, rewritten.wasm, rewritten.wasm_size, out);
+        if (!error)
+            return make_initial(module, wasm, &rewritten, err);
+        wasmtime_error_delete(error);
+    }
+    module->no_image = rewritten.reason ? rewritten.reason : "it cannot be rewritten";
+    wasmtime_error_t *error = reglet_engine_module_new(engine, wasm, size, out);
+    return error ? reglet__engine_fail(error, REGLET_ERR_INVALID_MODULE, "no valid WebAssembly module", err)
+                 : REGLET_OK;
+}
+
 reglet_status reglet__module_compile(struct reglet__engine *engine, const void *wasm, size_t size,
                                      struct reglet__module **out, reglet_error **err) {
     const char *other = other_file_type(wasm, size);
     if (other)
         return reglet__fail(err, REGLET_ERR_INVALID_MODULE, REGLET_DOMAIN_ENGINE, "no WebAssembly module: %s",
                             other);
-    _cleanup_(wasmtime_module_delete_p)
-    wasmtime_module_t *compiled = NULL;
-    wasmtime_error_t *error = reglet_engine_module_new(engine->engine, wasm, size, &compiled);
-    if (error)
-        return reglet__engine_fail(error, REGLET_ERR_INVALID_MODULE, "no valid WebAssembly module", err);
     _cleanup_(module_free_p)
     struct reglet__module *module = calloc(1, sizeof *module);
     if (!module)
         return reglet__fail_memory(err);
     atomic_init(&module->references, 1);
     module->engine = reglet__engine_ref(engine);
-    reglet_status status = check_imports(module, compiled, err);
+    _cleanup_(wasmtime_module_delete_p)
+    wasmtime_module_t *compiled = NULL;
+    reglet_status status = translate(module, wasm, size, &compiled, err);
     if (status == REGLET_OK)
-        status = prepare_image(compiled, err);
+        status = check_imports(module, compiled, err);
     if (status == REGLET_OK && collect_exports(module, compiled) != REGLET_OK)
         status = reglet__fail_memory(err);
     if (status == REGLET_OK)
@@ -312,6 +332,10 @@ reglet_status reglet__module_compile(struct reglet__engine *engine, const void *
     if (status == REGLET_OK)
         *out = take_ptr(module);
     return status;
+}
+
+const char *reglet__module_no_image(const struct reglet__module *module) {
+    return module->no_image;
 }
 
 struct reglet__module *reglet__module_ref(struct reglet__module *module) {

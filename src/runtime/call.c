@@ -126,6 +126,7 @@ static reglet_status open_call(struct call *call, uint32_t *exit_code, reglet_er
     const struct reglet__guest_options options = {
         .limits = {runtime->limits.memory, runtime->limits.table_elements},
         .interrupt = &call->setup->visit->interrupt,
+        .image = call->setup->observes ? call->setup->visit->image : NULL,
         .ends_by_exit = call->setup->command != NULL,
         .states = {[REGLET__ROOM_WASI] = call->wasi, [REGLET__ROOM_HOST] = &call->host},
     };
@@ -144,9 +145,17 @@ static reglet_status run_if_exported(struct call *call, const char *name, uint32
     return exports(call, name) ? reglet__guest_call(call->guest, name, &none, 0, exit_code, err) : REGLET_OK;
 }
 
+/* What an image has behind it already. */
 static reglet_status initialize(struct call *call, uint32_t *exit_code, reglet_error **err) {
+    const struct call_setup *setup = call->setup;
+    if (setup->observes && setup->visit->image)
+        return REGLET_OK;
     reglet_status status = run_if_exported(call, "_start", exit_code, err);
-    return status == REGLET_OK ? run_if_exported(call, "_initialize", exit_code, err) : status;
+    if (status == REGLET_OK)
+        status = run_if_exported(call, "_initialize", exit_code, err);
+    if (status == REGLET_OK && setup->observes)
+        reglet__visit_initialised(setup->visit, call->guest);
+    return status;
 }
 
 /* Reads a packed result: the address in the upper half, the size in the lower. */

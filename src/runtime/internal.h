@@ -44,6 +44,8 @@ struct limits {
     uint64_t evidence_bytes;
     uint64_t output_bytes;
     int64_t timeout_ms; /* -1: none */
+    uint64_t image_age_ms;
+    uint64_t image_calls; /* 0: no images */
 };
 
 /* All but the calls and the list of plugins is read only once the runtime is made. */
@@ -110,6 +112,19 @@ void reglet__runtime_forget(reglet_runtime *runtime, reglet_plugin *plugin);
 
 /* --- Plugin ---------------------------------------------------------------------------------------------- */
 
+/*
+ * What instances of a version start from, once one has initialised: see image.c. Guarded by the plugin's lock, but for what is
+ * atomic.
+ */
+struct kept_image {
+    struct reglet__image *image; /* or NULL */
+    int64_t until;
+    uint64_t calls_left;
+    atomic_uint observed;          /* calls that ran without one */
+    atomic_bool taking;            /* one of them takes one */
+    _Atomic(const char *) refused; /* why there will be none */
+};
+
 /* One module under a name. Immutable, but for what is learned from the plugin once and then kept. Reference counted. */
 struct version {
     atomic_uint references;
@@ -119,6 +134,7 @@ struct version {
     _Atomic(const reglet_description *) description;
     _Atomic(const reglet_schema *) schema;
     _Atomic(struct reglet__policy *) policy;
+    struct kept_image kept;
 };
 
 struct reglet_plugin {
@@ -155,6 +171,7 @@ struct visit {
     reglet_plugin *plugin;              /* referenced, and with it the runtime */
     struct version *version;            /* referenced */
     struct reglet__interrupt interrupt; /* the token is referenced */
+    struct reglet__image *image;        /* referenced; NULL: the instance initialises itself */
     const char *request_id;             /* the caller's, or NULL */
     uint32_t *exit_code;                /* where an exit's code goes, one of describe's too; or NULL */
 };
@@ -174,6 +191,16 @@ reglet_status reglet__visit_schema(const struct visit *visit, const reglet_schem
 reglet_status reglet__visit_policy(const struct visit *visit, const struct reglet__policy **out,
                                    reglet_error **err);
 
+/* --- Images ---------------------------------------------------------------------------------------------- */
+
+/* Under the plugin's lock: the image that a call starts from, with a reference; NULL: none, or not any more. */
+struct reglet__image *reglet__kept_image(const reglet_runtime *runtime, struct version *version);
+
+/* After an instance of this call has initialised, and before it does anything else: may take an image of it. */
+void reglet__visit_initialised(const struct visit *visit, struct reglet__guest *guest);
+
+void reglet__kept_image_clear(struct kept_image *kept);
+
 /* --- Call ------------------------------------------------------------------------------------------------ */
 
 /* Checks the options of a call and makes its deadline; NULL options are the defaults. */
@@ -185,6 +212,7 @@ reglet_status reglet__call_begin(const reglet_runtime *runtime, const reglet_cal
 struct call_setup {
     const struct visit *visit;
     const struct reglet__policy *policy;         /* NULL: nothing is granted */
+    bool observes;                               /* starts from the image, and may give one */
     const reglet_command_options *command;       /* NULL: a plugin */
     const struct reglet__wasi_preopen *preopens; /* of a command */
 };

@@ -81,13 +81,15 @@ void reglet_plugin_close(reglet_plugin *plugin) {
     reglet__runtime_forget(plugin->runtime, plugin);
 }
 
-static reglet_status enter(reglet_plugin *plugin, struct version **out, reglet_error **err) {
+static reglet_status enter(reglet_plugin *plugin, struct version **out, struct reglet__image **image,
+                           reglet_error **err) {
     pthread_mutex_lock(&plugin->lock);
     bool closed = plugin->closed;
     if (!closed) {
         atomic_fetch_add(&plugin->runtime->calls, 1);
         *out = plugin->version;
         atomic_fetch_add_explicit(&plugin->version->references, 1, memory_order_relaxed);
+        *image = reglet__kept_image(plugin->runtime, plugin->version);
     }
     pthread_mutex_unlock(&plugin->lock);
     if (!closed)
@@ -101,7 +103,7 @@ reglet_status reglet__visit_begin(reglet_plugin *plugin, const reglet_call_optio
     reglet_status status =
         reglet__call_begin(plugin->runtime, options, &visit->interrupt, &visit->request_id, err);
     if (status == REGLET_OK)
-        status = enter(plugin, &visit->version, err);
+        status = enter(plugin, &visit->version, &visit->image, err);
     if (status != REGLET_OK)
         return status;
     visit->plugin = reglet_plugin_ref(plugin);
@@ -113,6 +115,7 @@ reglet_status reglet__visit_begin(reglet_plugin *plugin, const reglet_call_optio
 void reglet__visit_end(struct visit *visit) {
     reglet_runtime *runtime = visit->plugin->runtime;
     reglet_cancel_token_unref(visit->interrupt.token);
+    reglet__image_unref(visit->image);
     reglet__version_unref(visit->version);
     if (atomic_fetch_sub(&runtime->calls, 1) == 1) {
         pthread_mutex_lock(&runtime->lock);
@@ -168,7 +171,7 @@ static reglet_status run_observe(const struct visit *visit, const char *config, 
     reglet_status status = reglet__visit_policy(visit, &policy, err);
     if (status != REGLET_OK)
         return status;
-    const struct call_setup setup = {.visit = visit, .policy = policy};
+    const struct call_setup setup = {.visit = visit, .policy = policy, .observes = true};
     struct answer answer = {0};
     bool first = visit->version->generation == 1;
     status = reglet__call_export(&setup, first ? "observe" : "_observe", config, size, &answer,

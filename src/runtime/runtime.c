@@ -78,6 +78,14 @@ static reglet_status take_limits(const reglet_runtime_options *options, struct l
         status =
             number_option("max_table_elements", options->max_table_elements, REGLET__DEFAULT_TABLE_ELEMENTS,
                           UINT32_MAX, false, &limits->table_elements, err);
+    if (status == REGLET_OK)
+        status = number_option("image_max_age_ms", options->image_max_age_ms, REGLET__DEFAULT_IMAGE_AGE_MS,
+                               INT64_MAX, false, &limits->image_age_ms, err);
+    if (status == REGLET_OK)
+        status = number_option("image_max_calls", options->image_max_calls, REGLET__DEFAULT_IMAGE_CALLS,
+                               INT64_MAX, true, &limits->image_calls, err);
+    if (limits->image_calls == UINT64_MAX) /* -1 */
+        limits->image_calls = 0;
     limits->memory = (mib == UINT64_MAX ? (uint64_t)REGLET__MAX_MEMORY_MIB : mib) << 20;
     limits->timeout_ms = timeout == UINT64_MAX ? -1 : (int64_t)timeout;
     return status;

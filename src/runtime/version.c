@@ -75,6 +75,7 @@ void reglet__version_unref(struct version *version) {
     reglet_description_free(atomic_load(&version->description));
     reglet_schema_free(atomic_load(&version->schema));
     reglet__policy_free(atomic_load(&version->policy));
+    reglet__kept_image_clear(&version->kept);
     reglet__module_unref(version->module);
     free(version);
 }

@@ -16,6 +16,8 @@
 #define REGLET__DEFAULT_OUTPUT_BYTES   (INT64_C(1) << 20)
 #define REGLET__DEFAULT_TABLE_ELEMENTS INT64_C(1000000)
 #define REGLET__DEFAULT_MODULE_BYTES   (INT64_C(128) << 20)
+#define REGLET__DEFAULT_IMAGE_AGE_MS   INT64_C(60000)
+#define REGLET__DEFAULT_IMAGE_CALLS    INT64_C(100000)
 
 /* Fixed. */
 #define REGLET__MAX_RESULT_BYTES  (INT64_C(64) << 20)  /* one answer of a guest; an option can lower it */
@@ -84,9 +86,11 @@ enum {
     REGLET__MAX_ACCOUNT_LINE = 16384, /* bytes of one line of /etc/passwd and /etc/group */
     REGLET__MAX_MEMORIES = 1,
     REGLET__MAX_TABLES = 100,
-    REGLET__WAIT_MAX = 130,    /* descriptors of one wait: subscriptions, and two of the host's own */
-    REGLET__IDLE_MODULES = 16, /* compiled modules a cache keeps though nobody uses them */
-    REGLET__TICK_MS = 2        /* how often guest code looks at its deadline and token */
+    REGLET__WAIT_MAX = 130,            /* descriptors of one wait: subscriptions, and two of the host's own */
+    REGLET__IDLE_SLOTS = 32,           /* memories that an image keeps for the next instances */
+    REGLET__SLOT_KEPT_BYTES = 4 << 20, /* of pages that an idle memory keeps, already copied back */
+    REGLET__IDLE_MODULES = 16,         /* compiled modules a cache keeps though nobody uses them */
+    REGLET__TICK_MS = 2                /* how often guest code looks at its deadline and token */
 };
 
 #endif

@@ -1,0 +1,186 @@
+#define _GNU_SOURCE
+#include "tests/integration/support.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/*
+ * Instances that start from an image: they are as if each had initialised itself. The guests set two counters to 3 and log
+ * once while they initialise; observe adds one to each, and fails where it finds what another instance wrote.
+ */
+
+static const char fresh[] = "\"data\":{\"memory\":4,\"global\":4,\"word\":\"abcd\"}";
+
+struct world {
+    struct events events;
+    reglet_runtime *runtime;
+    reglet_plugin *plugin;
+};
+
+static void begin(struct world *world, const char *guest, int64_t max_calls, int64_t max_age_ms) {
+    events_init(&world->events);
+    reglet_runtime_options options = REGLET_RUNTIME_OPTIONS_INIT;
+    options.log = events_collect;
+    options.log_user_data = &world->events;
+    options.image_max_calls = max_calls;
+    options.image_max_age_ms = max_age_ms;
+    world->runtime = new_runtime(&options);
+    world->plugin = load_guest(world->runtime, guest);
+}
+
+static void end(struct world *world) {
+    reglet_plugin_unref(world->plugin);
+    reglet_runtime_free(world->runtime);
+    events_free(&world->events);
+}
+
+static size_t initialised(struct world *world) {
+    size_t count = 0;
+    pthread_mutex_lock(&world->events.lock);
+    for (const char *at = world->events.text; at && (at = strstr(at, "initialised")); at++)
+        count++;
+    pthread_mutex_unlock(&world->events.lock);
+    return count;
+}
+
+static void observe_times(struct world *world, int times) {
+    for (int i = 0; i < times; i++)
+        expect_evidence(observe_json(world->plugin, NULL, 0), fresh);
+}
+
+static void image__every_call_starts_where_initialising_ended(void **state) {
+    (void)state;
+    struct world world;
+    begin(&world, "image_counter", 0, 0);
+    observe_times(&world, 50);
+    assert_int_equal(initialised(&world), 1);
+    end(&world);
+}
+
+static void *observe_200(void *argument) {
+    observe_times(argument, 200);
+    return NULL;
+}
+
+static void image__threads_share_nothing_that_was_written(void **state) {
+    (void)state;
+    enum { THREADS = 8 };
+    pthread_t threads[THREADS];
+    struct world world;
+    begin(&world, "image_counter", 0, 0);
+    for (size_t i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, observe_200, &world), 0);
+    for (size_t i = 0; i < THREADS; i++)
+        pthread_join(threads[i], NULL);
+    assert_in_range(initialised(&world), 1, THREADS); /* those that began before there was one */
+    end(&world);
+}
+
+/* Nobody is told: such a plugin works as ever. */
+static void image__of_a_plugin_whose_state_it_would_not_hold_is_not_used(void **state) {
+    (void)state;
+    static const char *const guests[] = {"image_reaches_outside", "image_changes_tables",
+                                         "image_start_function"};
+    for (size_t i = 0; i < sizeof guests / sizeof *guests; i++) {
+        struct world world;
+        begin(&world, guests[i], 0, 0);
+        observe_times(&world, 5);
+        if (initialised(&world) != 5)
+            fail_msg("%s initialised %zu times", guests[i], initialised(&world));
+        end(&world);
+    }
+}
+
+static void image__of_a_plugin_that_reads_clock_and_random_is_used(void **state) {
+    (void)state;
+    struct world world;
+    begin(&world, "image_reads_clock", 0, 0);
+    observe_times(&world, 5);
+    assert_int_equal(initialised(&world), 1);
+    end(&world);
+}
+
+static void image__can_be_turned_off(void **state) {
+    (void)state;
+    struct world world;
+    begin(&world, "image_counter", -1, 0);
+    observe_times(&world, 5);
+    assert_int_equal(initialised(&world), 5);
+    end(&world);
+}
+
+static void image__serves_so_many_calls_and_is_made_anew(void **state) {
+    (void)state;
+    struct world world;
+    begin(&world, "image_counter", 3, 0);
+    observe_times(&world, 10); /* the 1st, the 5th and the 9th initialise */
+    assert_int_equal(initialised(&world), 3);
+    end(&world);
+}
+
+static void image__serves_so_long_and_is_made_anew(void **state) {
+    (void)state;
+    struct world world;
+    begin(&world, "image_counter", 0, 1);
+    for (int i = 0; i < 1000 && initialised(&world) < 3; i++) {
+        observe_times(&world, 1);
+        poll(NULL, 0, 2);
+    }
+    assert_in_range(initialised(&world), 3, 1000);
+    end(&world);
+}
+
+static void image__belongs_to_one_module(void **state) {
+    (void)state;
+    struct world world;
+    begin(&world, "image_counter", 0, 0);
+    observe_times(&world, 3);
+    struct bytes wasm = read_guest("counter");
+    EXPECT(reglet_runtime_replace_plugin(world.runtime, "image_counter", wasm.data, wasm.size, NULL, NULL),
+           REGLET_OK, NULL);
+    free(wasm.data);
+    for (int i = 0; i < 3; i++)
+        expect_evidence(observe_json(world.plugin, NULL, 0), "\"calls\":1");
+    end(&world);
+}
+
+/* Whoever traps, is stopped or passes a limit leaves a slot as clean as anybody. */
+static void image__slot_of_a_call_that_failed_is_clean(void **state) {
+    (void)state;
+    struct world world;
+    begin(&world, "image_traps", 0, 0);
+    for (int i = 0; i < 20; i++)
+        expect_plugin_error(observe_json(world.plugin, NULL, 0), REGLET_ERR_TRAP, "unreachable");
+    assert_int_equal(initialised(&world), 1);
+    end(&world);
+}
+
+static void options__of_images_are_checked(void **state) {
+    (void)state;
+    reglet_runtime *runtime = NULL;
+    reglet_runtime_options options = REGLET_RUNTIME_OPTIONS_INIT;
+    options.image_max_age_ms = -1;
+    EXPECT(reglet_runtime_new(&options, &runtime, NULL), REGLET_ERR_INVALID_ARGUMENT, NULL);
+    options.image_max_age_ms = 0;
+    options.image_max_calls = -2;
+    EXPECT(reglet_runtime_new(&options, &runtime, NULL), REGLET_ERR_INVALID_ARGUMENT, NULL);
+    assert_null(runtime);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(image__every_call_starts_where_initialising_ended),
+        cmocka_unit_test(image__threads_share_nothing_that_was_written),
+        cmocka_unit_test(image__of_a_plugin_whose_state_it_would_not_hold_is_not_used),
+        cmocka_unit_test(image__of_a_plugin_that_reads_clock_and_random_is_used),
+        cmocka_unit_test(image__can_be_turned_off),
+        cmocka_unit_test(image__serves_so_many_calls_and_is_made_anew),
+        cmocka_unit_test(image__serves_so_long_and_is_made_anew),
+        cmocka_unit_test(image__belongs_to_one_module),
+        cmocka_unit_test(image__slot_of_a_call_that_failed_is_clean),
+        cmocka_unit_test(options__of_images_are_checked),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
