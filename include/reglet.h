@@ -26,15 +26,16 @@
  * - fork. Forking a process that uses the library and calling exec in the child is safe: every descriptor is
  *   close-on-exec, but for a pair of sockets that libcurl 7.88 makes for the time of an HTTP request. In a child
  *   that does not exec, no function of this library may be called.
- * - Descriptors. Two for the process (its procfs, to find the real path of what a plugin opened, and its
- *   root), one for each load while it compiles, one for each loaded module (what its memory starts from),
- *   one for each plugin's call in flight and each file that a plugin has open, one for each cancel token
+ * - Descriptors. Three for the process (its procfs, to find the real path of what a plugin opened, its root,
+ *   and its page map), one for each load while it compiles, two for each loaded module (what its memory starts
+ *   from, before and after it initialised), one for each plugin's call in flight and each file that a plugin has open, one for each cancel token
  *   that something slept on.
  * - Processes. A command that a plugin may run has a process of the library's between it and this one, which ends with
  *   the call. It is no child that wait() or waitpid(-1) would see, and raises no SIGCHLD. It is forked without exec: for as
  *   long as the command runs, it holds a copy-on-write picture of this process.
  * - Network. Only what plugins were granted. No proxy, .netrc, resolver option or TLS setting of the environment counts.
- * - Memory. 4 GiB of address space, not memory, is reserved for each call in flight. Out of memory is an
+ * - Memory. 4 GiB of address space, not memory, is reserved for each call in flight, and for up to 32 idle ones of each
+ *   plugin, which keep the pages that calls write, 4 MiB at the most. Out of memory is an
  *   error code here; the engine's compiler aborts the process instead, and json-c, which reads what plugins
  *   answer, may still fail hard when the heap runs out while it works.
  * - OpenSSL and libcurl. The first http_request of a plugin initialises libcurl (curl_global_init()), for good, and
