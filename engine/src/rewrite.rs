@@ -5,10 +5,16 @@
 //! is in more than its memory and its globals is left as it is, with the reason.
 
 use std::ffi::c_char;
-use wasm_encoder::{ConstExpr, DataSection, ExportKind, ExportSection, Module, RawSection};
+use wasm_encoder::{ExportKind, ExportSection, Module, RawSection};
 use wasmparser::{
     DataKind, ExternalKind, GlobalSectionReader, Operator, Parser, Payload, Result, TypeRef, ValType,
 };
+
+/// Mutable globals are exported as this and a number.
+const GLOBAL_PREFIX: &str = "reglet:global:";
+
+const DATA_SECTION: u8 = 11;
+const DATA_COUNT_SECTION: u8 = 12;
 
 /// Bytes of the original module that belong at an address of its memory.
 #[repr(C)]
@@ -58,7 +64,6 @@ struct Facts {
     globals: Vec<u32>,
     segments: Vec<reglet_engine_segment>,
     has_exports: bool,
-    has_data: bool,
 }
 
 fn look_at_globals(section: GlobalSectionReader, facts: &mut Facts) -> std::result::Result<(), Refusal> {
@@ -134,7 +139,6 @@ fn look_at(bytes: &[u8]) -> std::result::Result<Facts, Refusal> {
             }
             Payload::StartSection { .. } => return refuse("it has a start function\0"),
             Payload::DataSection(section) => {
-                facts.has_data = true;
                 for segment in section {
                     let segment = segment?;
                     let DataKind::Active { memory_index: 0, offset_expr } = segment.kind else {
@@ -171,19 +175,13 @@ fn look_at(bytes: &[u8]) -> std::result::Result<Facts, Refusal> {
     Ok(facts)
 }
 
-const GLOBAL_PREFIX: &str = "reglet:global:";
-
-const EXPORTS: u8 = 7;
-const DATA: u8 = 11;
-const DATA_COUNT: u8 = 12;
-
-fn copied(name: ExternalKind) -> std::result::Result<ExportKind, Refusal> {
-    match name {
-        ExternalKind::Func | ExternalKind::FuncExact => Ok(ExportKind::Func),
-        ExternalKind::Table => Ok(ExportKind::Table),
-        ExternalKind::Memory => Ok(ExportKind::Memory),
-        ExternalKind::Global => Ok(ExportKind::Global),
-        ExternalKind::Tag => Ok(ExportKind::Tag),
+fn copied(kind: ExternalKind) -> ExportKind {
+    match kind {
+        ExternalKind::Func | ExternalKind::FuncExact => ExportKind::Func,
+        ExternalKind::Table => ExportKind::Table,
+        ExternalKind::Memory => ExportKind::Memory,
+        ExternalKind::Global => ExportKind::Global,
+        ExternalKind::Tag => ExportKind::Tag,
     }
 }
 
@@ -195,7 +193,7 @@ fn write(bytes: &[u8], facts: &Facts) -> std::result::Result<Vec<u8>, Refusal> {
             let mut exports = ExportSection::new();
             for export in section.clone() {
                 let export = export?;
-                exports.export(export.name, copied(export.kind)?, export.index);
+                exports.export(export.name, copied(export.kind), export.index);
             }
             for (number, index) in facts.globals.iter().enumerate() {
                 exports.export(&format!("{GLOBAL_PREFIX}{number}"), ExportKind::Global, *index);
@@ -205,13 +203,7 @@ fn write(bytes: &[u8], facts: &Facts) -> std::result::Result<Vec<u8>, Refusal> {
         }
         let Some((id, range)) = payload.as_section() else { continue };
         match id {
-            EXPORTS => {}
-            DATA_COUNT => {} // there is no instruction left that needs it
-            DATA => {
-                let mut data = DataSection::new();
-                data.active(0, &ConstExpr::i32_const(0), []);
-                module.section(&data);
-            }
+            DATA_SECTION | DATA_COUNT_SECTION => {} // no instruction needs them
             _ => {
                 module.section(&RawSection { id, data: &bytes[range] });
             }
@@ -230,7 +222,9 @@ fn leak<T>(items: Vec<T>) -> (*mut T, usize) {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn reglet_engine_rewrite(wasm: *const u8, size: usize, out: &mut reglet_engine_rewritten) -> bool {
     let bytes = unsafe { std::slice::from_raw_parts(wasm, size) };
-    let outcome = look_at(bytes).and_then(|facts| write(bytes, &facts).map(|written| (facts, written)));
+    let rewrite = || look_at(bytes).and_then(|facts| write(bytes, &facts).map(|written| (facts, written)));
+    // The bytes are anybody's: a bug in reading them must not end the process.
+    let outcome = std::panic::catch_unwind(rewrite).unwrap_or(Err(Refusal::Invalid));
     *out = reglet_engine_rewritten {
         reason: std::ptr::null(),
         wasm: std::ptr::null_mut(),

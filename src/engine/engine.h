@@ -51,7 +51,7 @@ void reglet__image_unref(struct reglet__image *image);
 /* Why no image can be taken of the module's instances, as in "it has a start function"; NULL: one can. Static. */
 const char *reglet__module_no_image(const struct reglet__module *module);
 
-/* Takes an image of an instance in which nothing runs. NO_MEMORY, IO. */
+/* Takes an image of an instance in which nothing runs. NO_MEMORY, IO, MEMORY_LIMIT. */
 reglet_status reglet__guest_image(struct reglet__guest *guest, struct reglet__image **out,
                                   reglet_error **err);
 

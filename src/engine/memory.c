@@ -28,6 +28,13 @@ void reglet__memory_wish(struct reglet__image *image) {
     wish = image;
 }
 
+/* Not executable for good, where the kernel knows that (6.3); some are set up to refuse anything else. */
+static int memory_file(void) {
+    enum { NOEXEC_SEAL = 8 };
+    int fd = memfd_create("reglet-image", MFD_CLOEXEC | MFD_ALLOW_SEALING | NOEXEC_SEAL);
+    return fd >= 0 || errno != EINVAL ? fd : memfd_create("reglet-image", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+}
+
 /* --- Images ----------------------------------------------------------------------------------------------- */
 
 reglet_status reglet__image_new(size_t size, struct reglet__image **out, reglet_error **err) {
@@ -36,7 +43,7 @@ reglet_status reglet__image_new(size_t size, struct reglet__image **out, reglet_
         return reglet__fail_memory(err);
     atomic_init(&image->references, 1);
     image->size = size;
-    image->fd = memfd_create("reglet-image", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    image->fd = memory_file();
     void *bytes = MAP_FAILED;
     if (image->fd >= 0 && ftruncate(image->fd, (off_t)size) == 0)
         bytes = mmap(NULL, size ? size : 1, PROT_READ | PROT_WRITE, MAP_SHARED, image->fd, 0);

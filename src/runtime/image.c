@@ -47,6 +47,8 @@ static void take(const struct visit *visit, struct reglet__guest *guest) {
         refuse(visit, reached);
     else if (reglet__guest_image(guest, &image, NULL) == REGLET_OK)
         keep(visit, image);
+    else
+        refuse(visit, "it takes more memory than there is, or than an image may have");
 }
 
 void reglet__visit_initialised(const struct visit *visit, struct reglet__guest *guest) {

@@ -26,6 +26,7 @@
 #define REGLET__MAX_RESPONSE_BYTES                                                                           \
     ((size_t)128 << 20) /* one response: both streams of a command, when all is escaped */
 #define REGLET__MAX_BODY_BYTES     ((size_t)10 << 20) /* an HTTP body; stdout and stderr of a command, each */
+#define REGLET__MAX_IMAGE_BYTES    ((size_t)128 << 20) /* memory of a plugin that an image is taken of */
 #define REGLET__JSON_WORK_BYTES    ((size_t)384 << 20) /* for reading one JSON text: 0.9 KiB an object */
 #define REGLET__WASM_STACK_BYTES   ((size_t)512 << 10) /* stack of guest code */
 #define REGLET__HOST_STACK_BYTES   ((size_t)256 << 10) /* besides, for the host functions it calls */
