@@ -42,9 +42,10 @@ struct reglet__module {
     struct reglet__import
         *open_imports; /* those of tables that have no name, with the names that were imported */
     size_t open_import_count;
-    struct reglet__image *initial; /* what the data segments write; NULL: the engine writes them */
-    size_t global_count;           /* mutable globals, exported under REGLET__GLOBAL_NAME */
-    const char *no_image;          /* why there is none, or NULL */
+    struct reglet__image
+        *initial; /* what the data segments write; zeroes where the engine writes them; NULL: no memory */
+    size_t global_count;  /* mutable globals, exported under REGLET__GLOBAL_NAME */
+    const char *no_image; /* why there is none, or NULL */
 };
 
 /* The name of an exported global, by its number; no plugin sees it. */

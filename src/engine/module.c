@@ -290,6 +290,22 @@ static reglet_status make_initial(struct reglet__module *module, const char *was
     return reglet__image_seal(module->initial, err);
 }
 
+/* The memory of a module that has no image starts as zeroes, and the engine writes its data: but in slots that are used again. */
+static reglet_status make_empty(struct reglet__module *module, const wasmtime_module_t *compiled,
+                                reglet_error **err) {
+    wasm_exporttype_vec_t exports;
+    wasmtime_module_exports(compiled, &exports);
+    const wasm_memorytype_t *memory = NULL;
+    for (size_t i = 0; i < exports.size && !memory; i++)
+        memory = wasm_externtype_as_memorytype_const(wasm_exporttype_type(exports.data[i]));
+    uint64_t pages = memory ? wasmtime_memorytype_minimum(memory) : 0;
+    wasm_exporttype_vec_delete(&exports);
+    if (pages == 0)
+        return REGLET_OK;
+    reglet_status status = reglet__image_new((size_t)pages << 16, &module->initial, err);
+    return status == REGLET_OK ? reglet__image_seal(module->initial, err) : status;
+}
+
 /* Compiles the module: rewritten, where an image can be taken of it. Messages are about the module as it came. */
 static reglet_status translate(struct reglet__module *module, const void *wasm, size_t size,
                                wasmtime_module_t **out, reglet_error **err) {
@@ -305,7 +321,7 @@ static reglet_status translate(struct reglet__module *module, const void *wasm, 
     module->no_image = rewritten.reason ? rewritten.reason : "it cannot be rewritten";
     wasmtime_error_t *error = reglet_engine_module_new(engine, wasm, size, out);
     return error ? reglet__engine_fail(error, REGLET_ERR_INVALID_MODULE, "no valid WebAssembly module", err)
-                 : REGLET_OK;
+                 : make_empty(module, *out, err);
 }
 
 reglet_status reglet__module_compile(struct reglet__engine *engine, const void *wasm, size_t size,
