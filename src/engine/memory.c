@@ -193,36 +193,35 @@ static bool copy_back(const struct slot *slot) {
     return each_written(slot->base, slot->image->size, copy_range, &copying);
 }
 
-/* Page by page; pages of zeroes stay holes, which take no memory. */
-static void copy_all(char *to, const char *from, size_t size) {
+/* Page by page; in a blank file pages of zeroes stay holes, which take no memory. */
+static void copy_all(char *to, const char *from, size_t size, bool blank) {
     enum { PAGE = 4096 };
     static const char zeroes[PAGE];
     for (size_t at = 0; at < size; at += PAGE)
-        if (memcmp(from + at, zeroes, PAGE) != 0)
+        if (!blank || memcmp(from + at, zeroes, PAGE) != 0)
             memcpy(to + at, from + at, PAGE);
 }
 
-/* What is in a file, without its holes: reading those would fill them. */
-static void copy_data(char *to, const struct reglet__image *from) {
+/* What is in a file, without its holes: reading those would fill them. False when the kernel does not say. */
+static bool copy_data(char *to, const struct reglet__image *from) {
     for (off_t at = 0, size = (off_t)from->size; at < size;) {
-        off_t start = lseek(from->fd, at, SEEK_DATA),
-              end = start < 0 ? -1 : lseek(from->fd, start, SEEK_HOLE);
+        off_t start = lseek(from->fd, at, SEEK_DATA);
+        if (start < 0)
+            return errno == ENXIO; /* a hole to the end */
+        off_t end = lseek(from->fd, start, SEEK_HOLE);
         if (end < 0)
-            return;
+            return false;
         memcpy(to + start, from->bytes + start, (size_t)(end - start));
         at = end;
     }
+    return true;
 }
 
 void reglet__image_copy(struct reglet__image *image, const struct reglet__image *start, const char *memory) {
     struct copying copying = {image->bytes, memory, SIZE_MAX};
-    if (!start || !reglet__memory_scans()) {
-        copy_all(image->bytes, memory, image->size);
-        return;
-    }
-    copy_data(image->bytes, start);
-    if (!each_written(memory, image->size, copy_range, &copying))
-        copy_all(image->bytes, memory, image->size);
+    bool scans = start && reglet__memory_scans();
+    if (!scans || !copy_data(image->bytes, start) || !each_written(memory, image->size, copy_range, &copying))
+        copy_all(image->bytes, memory, image->size, !scans);
 }
 
 /* Makes the memory the image again. False when the slot cannot be used any more. */
@@ -312,7 +311,10 @@ static wasmtime_error_t *grow_memory(void *env, size_t size) {
 static wasmtime_error_t *new_memory(void *env, const wasm_memorytype_t *type, size_t minimum, size_t maximum,
                                     size_t reserved, size_t guard, wasmtime_linear_memory_t *out) {
     (void)env, (void)type, (void)maximum;
-    struct reglet__image *image = wish && wish->size >= minimum ? wish : NULL;
+    struct reglet__image *image = wish;
+    /* Without its image, a memory whose data segments were taken out would be of zeroes, and look sound. */
+    if (image && (image->size < minimum || image->size > reserved))
+        return wasmtime_error_new("the image is of another memory");
     struct slot *slot = slot_take(image);
     if (slot)
         reglet__tsan_acquire(slot->base);
@@ -326,6 +328,7 @@ static wasmtime_error_t *new_memory(void *env, const wasm_memorytype_t *type, si
 }
 
 void reglet__memory_configure(wasm_config_t *config) {
+    reglet__memory_scans(); /* its descriptor is there before the first call */
     wasmtime_memory_creator_t creator = {.new_memory = new_memory};
     wasmtime_config_host_memory_creator_set(config, &creator);
     wasmtime_config_memory_init_cow_set(

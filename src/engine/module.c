@@ -300,10 +300,22 @@ static reglet_status make_empty(struct reglet__module *module, const wasmtime_mo
         memory = wasm_externtype_as_memorytype_const(wasm_exporttype_type(exports.data[i]));
     uint64_t pages = memory ? wasmtime_memorytype_minimum(memory) : 0;
     wasm_exporttype_vec_delete(&exports);
-    if (pages == 0)
+    if (pages == 0 || pages > REGLET__MAX_IMAGE_BYTES >> 16)
         return REGLET_OK;
     reglet_status status = reglet__image_new((size_t)pages << 16, &module->initial, err);
     return status == REGLET_OK ? reglet__image_seal(module->initial, err) : status;
+}
+
+/*
+ * Why the module keeps the plain way, or NULL. Each call sets the globals, and pages that are only read become the image's
+ * own for good: neither is the guest's to choose.
+ */
+static const char *why_no_image(const struct reglet_engine_rewritten *rewritten) {
+    if (rewritten->reason)
+        return rewritten->reason;
+    if (rewritten->memory_pages > REGLET__MAX_IMAGE_BYTES >> 16)
+        return "its memory is too large";
+    return rewritten->global_count > REGLET__MAX_IMAGE_GLOBALS ? "it has too many mutable globals" : NULL;
 }
 
 /* Compiles the module: rewritten, where an image can be taken of it. Messages are about the module as it came. */
@@ -312,13 +324,16 @@ static reglet_status translate(struct reglet__module *module, const void *wasm, 
     _cleanup_(reglet_engine_rewritten_free)
     struct reglet_engine_rewritten rewritten = {0};
     wasm_engine_t *engine = module->engine->engine;
-    if (reglet_engine_rewrite(wasm, size, &rewritten) && !rewritten.reason) {
+    if (!reglet_engine_rewrite(wasm, size, &rewritten))
+        rewritten.reason = "it cannot be rewritten";
+    module->no_image = why_no_image(&rewritten);
+    if (!module->no_image) {
         wasmtime_error_t *error = reglet_engine_module_new(engine, rewritten.wasm, rewritten.wasm_size, out);
         if (!error)
             return make_initial(module, wasm, &rewritten, err);
         wasmtime_error_delete(error);
+        module->no_image = "it cannot be rewritten";
     }
-    module->no_image = rewritten.reason ? rewritten.reason : "it cannot be rewritten";
     wasmtime_error_t *error = reglet_engine_module_new(engine, wasm, size, out);
     return error ? reglet__engine_fail(error, REGLET_ERR_INVALID_MODULE, "no valid WebAssembly module", err)
                  : make_empty(module, *out, err);

@@ -6,18 +6,25 @@
  * What is random or a time in it would stay so for ever: it is made anew after some time, and after some calls.
  */
 #include "runtime/internal.h"
+#include "util/cleanup.h"
 
-struct reglet__image *reglet__kept_image(const reglet_runtime *runtime, struct version *version) {
+struct reglet__image *reglet__kept_image(struct version *version, struct reglet__image **expired) {
     struct kept_image *kept = &version->kept;
-    if (!kept->image || runtime->limits.image_calls == 0)
+    if (!kept->image)
         return NULL;
     if (kept->calls_left > 0 && reglet__now() < kept->until) {
         kept->calls_left--;
         return reglet__image_ref(kept->image);
     }
-    reglet__image_unref(kept->image);
-    kept->image = NULL;
+    *expired = take_ptr(kept->image);
     return NULL;
+}
+
+static bool has_image(const struct visit *visit) {
+    pthread_mutex_lock(&visit->plugin->lock);
+    bool has = visit->version->kept.image != NULL;
+    pthread_mutex_unlock(&visit->plugin->lock);
+    return has;
 }
 
 static void keep(const struct visit *visit, struct reglet__image *image) {
@@ -56,7 +63,8 @@ void reglet__visit_initialised(const struct visit *visit, struct reglet__guest *
     if (visit->plugin->runtime->limits.image_calls == 0 || atomic_load(&kept->refused) ||
         atomic_exchange(&kept->taking, true))
         return;
-    take(visit, guest);
+    if (!has_image(visit)) /* another call may have left one since this one began */
+        take(visit, guest);
     atomic_store(&kept->taking, false);
 }
 

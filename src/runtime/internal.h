@@ -120,7 +120,6 @@ struct kept_image {
     struct reglet__image *image; /* or NULL */
     int64_t until;
     uint64_t calls_left;
-    atomic_uint observed;          /* calls that ran without one */
     atomic_bool taking;            /* one of them takes one */
     _Atomic(const char *) refused; /* why there will be none */
 };
@@ -193,8 +192,11 @@ reglet_status reglet__visit_policy(const struct visit *visit, const struct regle
 
 /* --- Images ---------------------------------------------------------------------------------------------- */
 
-/* Under the plugin's lock: the image that a call starts from, with a reference; NULL: none, or not any more. */
-struct reglet__image *reglet__kept_image(const reglet_runtime *runtime, struct version *version);
+/*
+ * Under the plugin's lock: the image that a call starts from, with a reference; NULL: none, or not any more. One that has
+ * served its time is in `expired`, to be given back without the lock: that may unmap much.
+ */
+struct reglet__image *reglet__kept_image(struct version *version, struct reglet__image **expired);
 
 /* After an instance of this call has initialised, and before it does anything else: may take an image of it. */
 void reglet__visit_initialised(const struct visit *visit, struct reglet__guest *guest);

@@ -83,15 +83,17 @@ void reglet_plugin_close(reglet_plugin *plugin) {
 
 static reglet_status enter(reglet_plugin *plugin, struct version **out, struct reglet__image **image,
                            reglet_error **err) {
+    struct reglet__image *expired = NULL;
     pthread_mutex_lock(&plugin->lock);
     bool closed = plugin->closed;
     if (!closed) {
         atomic_fetch_add(&plugin->runtime->calls, 1);
         *out = plugin->version;
         atomic_fetch_add_explicit(&plugin->version->references, 1, memory_order_relaxed);
-        *image = reglet__kept_image(plugin->runtime, plugin->version);
+        *image = reglet__kept_image(plugin->version, &expired);
     }
     pthread_mutex_unlock(&plugin->lock);
+    reglet__image_unref(expired);
     if (!closed)
         return REGLET_OK;
     return reglet__fail(err, REGLET_ERR_CLOSED, REGLET_DOMAIN_RUNTIME, "plugin \"%s\" was closed",

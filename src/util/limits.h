@@ -89,6 +89,7 @@ enum {
     REGLET__MAX_TABLES = 100,
     REGLET__WAIT_MAX = 130,            /* descriptors of one wait: subscriptions, and two of the host's own */
     REGLET__IDLE_SLOTS = 32,           /* memories that an image keeps for the next instances */
+    REGLET__MAX_IMAGE_GLOBALS = 256,   /* mutable ones of a plugin that an image is taken of */
     REGLET__SLOT_KEPT_BYTES = 4 << 20, /* of pages that an idle memory keeps, already copied back */
     REGLET__IDLE_MODULES = 16,         /* compiled modules a cache keeps though nobody uses them */
     REGLET__TICK_MS = 2                /* how often guest code looks at its deadline and token */
