@@ -852,7 +852,8 @@ static void descriptors__are_back_whatever_happened(void **state) {
                                         "huge",   "truncated-silent", "silent"};
     struct asker asker;
     asker_open(&asker, GRANTS("network:outbound:53"), nameserver);
-    int before = count_descriptors();
+    free(relay(asker.plugin, "dns_lookup", "{'hostname':'single.example.test','type':'A'}"));
+    int before = count_descriptors(); /* with the image that the first call left */
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         free(relay(asker.plugin, "dns_lookup", "{'hostname':'%s.example.test','type':'A','timeout_ms':300}",
                    names[i]));
