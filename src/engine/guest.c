@@ -330,7 +330,7 @@ reglet_status reglet__guest_image(struct reglet__guest *guest, struct reglet__im
         return reglet__fail(err, REGLET_ERR_INTERNAL, REGLET_DOMAIN_ENGINE, "an instance without memory");
     size_t size = wasmtime_memory_data_size(guest->context, &guest->memory);
     struct reglet__image *image = NULL;
-    if (size > REGLET__MAX_IMAGE_BYTES)
+    if (size > reglet__image_most())
         return reglet__fail(err, REGLET_ERR_MEMORY_LIMIT, REGLET_DOMAIN_ENGINE, "its memory is too large");
     reglet_status status = reglet__image_new(size, &image, err);
     if (status != REGLET_OK)

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "util/cleanup.h"
@@ -36,6 +37,13 @@ static int memory_file(void) {
 }
 
 /* --- Images ----------------------------------------------------------------------------------------------- */
+
+/* The kernel would end the process for a file that is larger than its limit (SIGXFSZ). */
+size_t reglet__image_most(void) {
+    struct rlimit files;
+    bool less = getrlimit(RLIMIT_FSIZE, &files) == 0 && files.rlim_cur < REGLET__MAX_IMAGE_BYTES;
+    return less ? (size_t)files.rlim_cur : REGLET__MAX_IMAGE_BYTES;
+}
 
 reglet_status reglet__image_new(size_t size, struct reglet__image **out, reglet_error **err) {
     struct reglet__image *image = calloc(1, sizeof *image);

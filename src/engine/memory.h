@@ -27,7 +27,9 @@ struct reglet__image {
     _Atomic(struct slot *) idle[REGLET__IDLE_SLOTS];
 };
 
-/* An image of zeroes that can be written. NO_MEMORY, IO. */
+/* Bytes that an image may have in this process. */
+size_t reglet__image_most(void);
+/* An image of zeroes that can be written, no larger than that. NO_MEMORY, IO. */
 reglet_status reglet__image_new(size_t size, struct reglet__image **out, reglet_error **err);
 /* Writes the memory of an instance that started from `start` (NULL: from zeroes). */
 void reglet__image_copy(struct reglet__image *image, const struct reglet__image *start, const char *memory);

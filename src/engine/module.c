@@ -300,7 +300,7 @@ static reglet_status make_empty(struct reglet__module *module, const wasmtime_mo
         memory = wasm_externtype_as_memorytype_const(wasm_exporttype_type(exports.data[i]));
     uint64_t pages = memory ? wasmtime_memorytype_minimum(memory) : 0;
     wasm_exporttype_vec_delete(&exports);
-    if (pages == 0 || pages > REGLET__MAX_IMAGE_BYTES >> 16)
+    if (pages == 0 || pages > reglet__image_most() >> 16)
         return REGLET_OK;
     reglet_status status = reglet__image_new((size_t)pages << 16, &module->initial, err);
     return status == REGLET_OK ? reglet__image_seal(module->initial, err) : status;
@@ -313,7 +313,7 @@ static reglet_status make_empty(struct reglet__module *module, const wasmtime_mo
 static const char *why_no_image(const struct reglet_engine_rewritten *rewritten) {
     if (rewritten->reason)
         return rewritten->reason;
-    if (rewritten->memory_pages > REGLET__MAX_IMAGE_BYTES >> 16)
+    if (rewritten->memory_pages > reglet__image_most() >> 16)
         return "its memory is too large";
     return rewritten->global_count > REGLET__MAX_IMAGE_GLOBALS ? "it has too many mutable globals" : NULL;
 }

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 /*
  * Instances that start from an image: they are as if each had initialised itself. The guests set two counters to 3 and log
@@ -224,6 +225,21 @@ static void image__leaves_no_mapping_and_no_descriptor_behind(void **state) {
     assert_in_range(mappings_later, 0, mappings + 20); /* the allocator's own */
 }
 
+/* Without that limit in mind, the kernel would end the process. */
+static void image__larger_than_files_may_be_is_not_made(void **state) {
+    (void)state;
+    struct rlimit whole, little;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &whole), 0);
+    little = (struct rlimit){10000, whole.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &little), 0);
+    struct world world;
+    begin(&world, "image_counter", 0, 0);
+    observe_times(&world, 3);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &whole), 0);
+    assert_int_equal(initialised(&world), 3);
+    end(&world);
+}
+
 static void options__of_images_are_checked(void **state) {
     (void)state;
     reglet_runtime *runtime = NULL;
@@ -249,6 +265,7 @@ int main(void) {
         cmocka_unit_test(image__slot_of_a_call_that_failed_is_clean),
         cmocka_unit_test(image__nothing_of_another_call_is_found),
         cmocka_unit_test(image__leaves_no_mapping_and_no_descriptor_behind),
+        cmocka_unit_test(image__larger_than_files_may_be_is_not_made),
         cmocka_unit_test(options__of_images_are_checked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
