@@ -28,7 +28,7 @@ static const char *missing_of_kernel(void) {
 static char *missing_of_engine(void) {
     _cleanup_error_ reglet_error *error = NULL;
     reglet_cache *cache = NULL;
-    if (reglet_cache_new(&cache, &error) != REGLET_OK)
+    if (reglet_cache_new(NULL, &cache, &error) != REGLET_OK)
         return format_text("%s", reglet_error_message(error));
     reglet_cache_unref(cache);
     return NULL;

@@ -59,6 +59,15 @@ typedef enum reglet_security_level {
     REGLET_SECURITY_PERMISSIVE /**< nothing is said of broad grants */
 } reglet_security_level;
 
+/** Which compiler translates plugins to machine code. */
+typedef enum reglet_compiler {
+    REGLET_COMPILER_AUTO =
+        0, /**< the fast one first, so that the first call answers soon; the optimising one in the
+                                  background once that answer is out. Later calls change over by themselves */
+    REGLET_COMPILER_FAST,      /**< only the fast one: code in a fraction of the time, which runs slower */
+    REGLET_COMPILER_OPTIMIZING /**< only the optimising one */
+} reglet_compiler;
+
 /** Which compilation cache a runtime uses. */
 typedef enum reglet_cache_mode {
     REGLET_CACHE_SHARED = 0, /**< the one that all runtimes of this process share */
@@ -149,6 +158,16 @@ typedef struct reglet_runtime_options {
     int64_t image_max_age_ms;
     /** How many calls may start from one image. 0: 100,000. -1: no images at all, each instance initialises itself. */
     int64_t image_max_calls;
+    /** Before an image is taken, have the plugin describe itself, give its schema and observe with an empty config and nothing
+     * granted: what it sets up on first use is then in the image. Only where that reaches nothing outside. */
+    bool prime_images;
+
+    /** A compiler that does not take a module leaves it to the other one, whichever this is. */
+    reglet_compiler compiler;
+
+    /** Calls that run at once; a call beyond them waits until its deadline. 0: 1000. -1: unlimited. A call from inside a
+     * callback of another one never waits. */
+    int64_t max_concurrent_calls;
 } reglet_runtime_options;
 
 #define REGLET_RUNTIME_OPTIONS_INIT REGLET_STRUCT_INIT(reglet_runtime_options)

@@ -12,6 +12,7 @@
 #include "util/cleanup.h"
 #include "util/fail.h"
 #include "util/limits.h"
+#include "util/options.h"
 #include "util/sys.h"
 #include "util/thread.h"
 #include "wasi/wasi.h"
@@ -86,9 +87,12 @@ static reglet_status cache_new(struct reglet__engine *engine, size_t idle_max, r
     return REGLET_OK;
 }
 
-reglet_status reglet_cache_new(reglet_cache **out, reglet_error **err) {
+reglet_status reglet_cache_new(const reglet_cache_options *options, reglet_cache **out, reglet_error **err) {
+    reglet_cache_options known;
     if (!out)
         return reglet__fail(err, REGLET_ERR_INVALID_ARGUMENT, REGLET_DOMAIN_RUNTIME, "cache: out is NULL");
+    if (!reglet__options_copy(&known, sizeof known, options))
+        return reglet__fail_options(err, "cache options", "REGLET_CACHE_OPTIONS_INIT");
     const struct reglet__import *const tables[] = {reglet__wasi_imports, reglet__host_imports};
     const size_t counts[] = {reglet__wasi_import_count, reglet__host_import_count};
     struct reglet__engine *engine = NULL;
@@ -121,7 +125,7 @@ reglet_status reglet__cache_shared(reglet_cache **out, reglet_error **err) {
     static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
     static reglet_cache *shared;
     pthread_mutex_lock(&lock);
-    reglet_status status = shared ? REGLET_OK : reglet_cache_new(&shared, err);
+    reglet_status status = shared ? REGLET_OK : reglet_cache_new(NULL, &shared, err);
     if (status == REGLET_OK)
         *out = reglet_cache_ref(shared);
     pthread_mutex_unlock(&lock);
