@@ -15,6 +15,10 @@ enum option_id {
     OPT_NAMESERVER,
     OPT_TIMEOUT,
     OPT_MEMORY_LIMIT,
+    OPT_FRESH_INIT,
+    OPT_COMPILER,
+    OPT_CACHE_DIR,
+    OPT_NO_CACHE,
     OPT_FORMAT,
     OPT_VALUES,
     OPT_CHECK,
@@ -60,6 +64,14 @@ static const struct option_spec {
     {OPT_TIMEOUT, "timeout", 0, "DURATION", COMMAND_MODULES, "stop it after 500ms, 5s, 2m, 1h"},
     {OPT_MEMORY_LIMIT, "memory-limit", 0, "MIB", COMMAND_MODULES,
      "its memory in MiB, 1 to 4096; -1: unlimited\n(default: 256)"},
+    {OPT_FRESH_INIT, "fresh-init", 0, NULL, COMMAND_PLUGINS,
+     "have every call initialise the plugin, none start\nfrom an image of what that left"},
+    {OPT_COMPILER, "compiler", 0, "COMPILER", COMMAND_MODULES,
+     "fast (to compile), optimizing, or auto: the fast one\nfor the first answer, then the other (default: auto)"},
+    {OPT_CACHE_DIR, "cache-dir", 0, "DIR", COMMAND_MODULES,
+     "keep compiled code here (default: reglet in\n$XDG_CACHE_HOME, or else in ~/.cache)"},
+    {OPT_NO_CACHE, "no-cache", 0, NULL, COMMAND_MODULES,
+     "compile anew; neither look for compiled code nor\nkeep it"},
     {OPT_FORMAT, "format", 0, "json|table", COMMAND_PLUGINS | COMMAND_VERSION,
      "how to print (default: table on a terminal, json\notherwise; schema: as it is; version: table)"},
     {OPT_QUIET, "quiet", 'q', NULL, COMMAND_MODULES, "only results and errors"},
@@ -107,6 +119,26 @@ static int set_memory_limit(struct options *options, const char *value) {
     return EXIT_OK;
 }
 
+static int set_compiler(struct options *options, const char *value) {
+    static const char *const names[] = {[REGLET_COMPILER_AUTO] = "auto",
+                                        [REGLET_COMPILER_FAST] = "fast",
+                                        [REGLET_COMPILER_OPTIMIZING] = "optimizing"};
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        if (strcmp(value, names[i]) == 0) {
+            options->compiler = (reglet_compiler)i;
+            return EXIT_OK;
+        }
+    }
+    return bad_usage(options->command, "--compiler should be auto, fast or optimizing, not \"%s\"", value);
+}
+
+static int set_cache_dir(struct options *options, const char *value) {
+    if (*value == '\0')
+        return bad_usage(options->command, "--cache-dir should be a directory, not \"\"");
+    options->cache_dir = value;
+    return EXIT_OK;
+}
+
 static int set_format(struct options *options, const char *value) {
     if (strcmp(value, "json") == 0)
         options->format = FORMAT_JSON;
@@ -142,6 +174,10 @@ static int set_option(struct options *options, enum option_id id, const char *va
     case OPT_NAMESERVER: string_list_add(&options->nameservers, copy_text(value, strlen(value))); break;
     case OPT_TIMEOUT: return set_timeout(options, value);
     case OPT_MEMORY_LIMIT: return set_memory_limit(options, value);
+    case OPT_FRESH_INIT: options->fresh_init = true; break;
+    case OPT_COMPILER: return set_compiler(options, value);
+    case OPT_CACHE_DIR: return set_cache_dir(options, value);
+    case OPT_NO_CACHE: options->no_cache = true; break;
     case OPT_FORMAT: return set_format(options, value);
     case OPT_VALUES: string_list_add(&options->values, copy_text(value, strlen(value))); break;
     case OPT_CHECK: options->check = true; break;
@@ -203,6 +239,8 @@ static int check_together(const struct options *options) {
         return bad_usage(options->command, "--suggest and --ask do not go together");
     if (options->suggest && options->format != FORMAT_DEFAULT)
         return bad_usage(options->command, "--suggest prints YAML; --format does not go with it");
+    if (options->no_cache && options->cache_dir)
+        return bad_usage(options->command, "--no-cache and --cache-dir do not go together");
     return EXIT_OK;
 }
 

@@ -29,6 +29,10 @@ struct options {
     int64_t timeout_ms;        /* 0: not given */
     bool memory_limit_given;
     int64_t memory_limit_mib;
+    bool fresh_init;
+    reglet_compiler compiler;
+    const char *cache_dir; /* NULL: the usual place */
+    bool no_cache;
     enum format format;
     bool check;
     enum verbosity verbosity;

@@ -5,6 +5,7 @@
 
 #include <signal.h>
 #include <string.h>
+#include <unistd.h>
 
 /*
  * Loading is bounded too, or a module made to compile for hours would need somebody to press Ctrl-C. It has a
@@ -116,6 +117,25 @@ static void list_protected(const struct session *session, const struct options *
             string_list_add(out, copy_text(files[i], strlen(files[i])));
 }
 
+/* Relative to where the command was started, as every path on its line. */
+static char *absolute_path(const char *path) {
+    _cleanup_free_ char *here = *path == '/' ? NULL : getcwd(NULL, 0);
+    return here ? format_text("%s/%s", here, path) : copy_text(path, strlen(path));
+}
+
+static int make_cache(struct session *session, const struct options *options, reglet_error **err) {
+    if (!options->no_cache && !options->cache_dir)
+        return EXIT_OK;
+    _cleanup_free_ char *directory = options->cache_dir ? absolute_path(options->cache_dir) : NULL;
+    reglet_cache_options how = REGLET_CACHE_OPTIONS_INIT;
+    how.directory = directory;
+    how.memory_only = options->no_cache;
+    reglet_status status = reglet_cache_new(&how, &session->cache, err);
+    return status == REGLET_OK                     ? EXIT_OK
+           : status == REGLET_ERR_INVALID_ARGUMENT ? EXIT_BAD_USAGE
+                                                   : EXIT_FAILED;
+}
+
 static void set_limits(reglet_runtime_options *runtime, const struct session *session,
                        const struct options *options) {
     const struct config_file *config = &session->config;
@@ -124,6 +144,10 @@ static void set_limits(reglet_runtime_options *runtime, const struct session *se
     runtime->default_timeout_ms = options->timeout_ms ? options->timeout_ms : config->timeout_ms;
     runtime->max_evidence_bytes = config->max_evidence_bytes;
     runtime->check_config = options->check;
+    runtime->image_max_calls = options->fresh_init ? -1 : 0;
+    runtime->compiler = options->compiler;
+    runtime->cache_mode = session->cache ? REGLET_CACHE_OWN : REGLET_CACHE_SHARED;
+    runtime->cache = session->cache;
 }
 
 /* What belongs to the options of a runtime and is not needed beyond reglet_runtime_new(). */
@@ -273,6 +297,8 @@ int session_open(struct session *session, const struct options *options, reglet_
     if (code != EXIT_OK)
         return code;
     code = reglet_cancel_token_new(&session->cancel, err) == REGLET_OK ? EXIT_OK : EXIT_FAILED;
+    if (code == EXIT_OK)
+        code = make_cache(session, options, err);
     if (code == EXIT_OK) {
         session->call.cancel = session->cancel;
         catch_signals(session->cancel);
@@ -285,6 +311,7 @@ int session_open(struct session *session, const struct options *options, reglet_
 
 void session_close(struct session *session) {
     unload(session);
+    reglet_cache_unref(session->cache);
     reglet_cancel_token_unref(session->cancel);
     config_file_clear(&session->config);
 }

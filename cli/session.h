@@ -12,6 +12,7 @@ struct session {
     struct config_file config;
     enum verbosity verbosity;
     reglet_cancel_token *cancel; /* cancelled by the first Ctrl-C or SIGTERM */
+    reglet_cache *cache;         /* of --cache-dir and --no-cache; NULL: the one in the usual place */
     reglet_runtime *runtime;
     reglet_plugin *plugin;
     bool pinned; /* the configuration has the module's sha256 */
