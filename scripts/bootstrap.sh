@@ -80,6 +80,7 @@ look_for_packages() {
     need libc-ares-dev pkg-config --exists libcares
     need libcurl4-openssl-dev pkg-config --exists libcurl
     need zlib1g-dev pkg-config --exists zlib
+    need libxxhash-dev pkg-config --exists libxxhash
     need libyaml-dev pkg-config --exists yaml-0.1
     # shellcheck disable=SC2207
     can_build_guests >/dev/null 2>&1 || packages+=($(guest_packages))

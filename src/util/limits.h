@@ -8,16 +8,17 @@
 #include <stdint.h>
 
 /* Defaults of options. */
-#define REGLET__DEFAULT_TIMEOUT_MS     INT64_C(30000)
-#define REGLET__DEFAULT_MEMORY_MIB     INT64_C(256)
-#define REGLET__LOW_MEMORY_MIB         INT64_C(64) /* below: a warning, Go plugins will not start */
-#define REGLET__MAX_MEMORY_MIB         INT64_C(4096)
-#define REGLET__DEFAULT_EVIDENCE_BYTES (INT64_C(1) << 20)
-#define REGLET__DEFAULT_OUTPUT_BYTES   (INT64_C(1) << 20)
-#define REGLET__DEFAULT_TABLE_ELEMENTS INT64_C(1000000)
-#define REGLET__DEFAULT_MODULE_BYTES   (INT64_C(128) << 20)
-#define REGLET__DEFAULT_IMAGE_AGE_MS   INT64_C(60000)
-#define REGLET__DEFAULT_IMAGE_CALLS    INT64_C(100000)
+#define REGLET__DEFAULT_TIMEOUT_MS       INT64_C(30000)
+#define REGLET__DEFAULT_MEMORY_MIB       INT64_C(256)
+#define REGLET__LOW_MEMORY_MIB           INT64_C(64) /* below: a warning, Go plugins will not start */
+#define REGLET__MAX_MEMORY_MIB           INT64_C(4096)
+#define REGLET__DEFAULT_EVIDENCE_BYTES   (INT64_C(1) << 20)
+#define REGLET__DEFAULT_OUTPUT_BYTES     (INT64_C(1) << 20)
+#define REGLET__DEFAULT_TABLE_ELEMENTS   INT64_C(1000000)
+#define REGLET__DEFAULT_MODULE_BYTES     (INT64_C(128) << 20)
+#define REGLET__DEFAULT_IMAGE_AGE_MS     INT64_C(60000)
+#define REGLET__DEFAULT_IMAGE_CALLS      INT64_C(100000)
+#define REGLET__DEFAULT_CONCURRENT_CALLS INT64_C(1000)
 
 /* Fixed. */
 #define REGLET__MAX_RESULT_BYTES  (INT64_C(64) << 20)  /* one answer of a guest; an option can lower it */
@@ -92,6 +93,7 @@ enum {
     REGLET__MAX_IMAGE_GLOBALS = 256,   /* mutable ones of a plugin that an image is taken of */
     REGLET__SLOT_KEPT_BYTES = 4 << 20, /* of pages that an idle memory keeps, already copied back */
     REGLET__IDLE_MODULES = 16,         /* compiled modules a cache keeps though nobody uses them */
+    REGLET__MAX_STORE_NAMES = 100000,  /* in the code cache's directory that are looked at */
     REGLET__TICK_MS = 2                /* how often guest code looks at its deadline and token */
 };
 

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <linux/sched.h>
+#include <stdio.h>
 #include <sys/eventfd.h>
 #include <sys/random.h>
 #include <sys/socket.h>
@@ -15,6 +16,30 @@ int reglet__sys_openat2(int dir, const char *path, const struct open_how *how) {
 
 int reglet__sys_openat(int dir, const char *path, int flags, mode_t mode) {
     return openat(dir, path, flags, mode);
+}
+
+int reglet__sys_fstat(int fd, struct stat *out) {
+    return fstat(fd, out);
+}
+
+ssize_t reglet__sys_pread(int fd, void *out, size_t size, off_t offset) {
+    return pread(fd, out, size, offset);
+}
+
+ssize_t reglet__sys_write(int fd, const void *data, size_t size) {
+    return write(fd, data, size);
+}
+
+int reglet__sys_fsync(int fd) {
+    return fsync(fd);
+}
+
+int reglet__sys_renameat(int from, const char *old_path, int to, const char *new_path) {
+    return renameat(from, old_path, to, new_path);
+}
+
+int reglet__sys_futimens(int fd, const struct timespec times[2]) {
+    return futimens(fd, times);
 }
 
 ssize_t reglet__sys_readlinkat(int dir, const char *path, char *out, size_t size) {
