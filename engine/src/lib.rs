@@ -6,8 +6,13 @@
 
 mod rewrite;
 
+use libc::{PRIO_PROCESS, setpriority};
 use rayon::ThreadPoolBuilder;
-use std::ffi::c_char;
+use std::ffi::{c_char, c_int};
+use std::fs::File;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::os::fd::BorrowedFd;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use wasmtime::{Config, Engine, Module, ResourceLimiter, Store};
 pub use rewrite::*;
 pub use wasmtime_c_api::*;
@@ -44,21 +49,50 @@ pub unsafe extern "C" fn reglet_engine_new(
 
 /// Compiles a module on threads of its own. `wasmtime_module_new` compiles on one pool of the whole process, where a
 /// few small modules that take minutes keep every other one waiting, even after their own loads were given up.
+/// `threads`: at most so many, 0 for one per CPU; `nice`: added to their priority's number.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn reglet_engine_module_new(
     engine: &wasm_engine_t,
     wasm: *const u8,
     size: usize,
+    threads: usize,
+    nice: i32,
     out: &mut *mut wasmtime_module_t,
 ) -> Option<Box<wasmtime_error_t>> {
-    let engine: &Engine = unsafe { &*std::ptr::from_ref(engine).cast() };
+    let engine = opened(engine);
     let bytes = unsafe { std::slice::from_raw_parts(wasm, size) };
     let compile = || Module::from_binary(engine, bytes);
-    let compiled = match ThreadPoolBuilder::new().build() {
+    let pool = ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .thread_name(|_| "reglet-compiler".into())
+        .start_handler(move |_| {
+            unsafe { setpriority(PRIO_PROCESS, 0, nice) }; // on Linux of this thread; a refusal costs nothing but speed
+        })
+        .build();
+    // What a compiler does not expect it may panic at: then the other one has its turn.
+    let compiled = catch_unwind(AssertUnwindSafe(|| match pool {
         Ok(threads) => threads.install(compile),
         Err(_) => compile(), // no threads to be had: as wasmtime_module_new does it
-    };
-    match compiled {
+    }));
+    answer(compiled.unwrap_or_else(|_| Err(wasmtime::Error::msg("the compiler failed"))), out)
+}
+
+/// Loads code that `wasmtime_module_serialize` made, and maps it from the file. The content is trusted.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn reglet_engine_module_map(
+    engine: &wasm_engine_t,
+    fd: c_int,
+    out: &mut *mut wasmtime_module_t,
+) -> Option<Box<wasmtime_error_t>> {
+    let file = unsafe { BorrowedFd::borrow_raw(fd) }.try_clone_to_owned().map(File::from);
+    let module = file
+        .map_err(wasmtime::Error::from)
+        .and_then(|file| unsafe { Module::deserialize_open_file(opened(engine), file) });
+    answer(module, out)
+}
+
+fn answer(module: wasmtime::Result<Module>, out: &mut *mut wasmtime_module_t) -> Option<Box<wasmtime_error_t>> {
+    match module {
         Ok(module) => {
             *out = Box::into_raw(Box::new(module)).cast();
             None
@@ -67,12 +101,18 @@ pub unsafe extern "C" fn reglet_engine_module_new(
     }
 }
 
-/// Makes the memory image that instances of the module start from, which the engine otherwise leaves to the first
-/// instance: so that what can fail there (no descriptor, no memory, a kernel that is busy) fails while loading.
+fn opened(engine: &wasm_engine_t) -> &Engine {
+    unsafe { &*std::ptr::from_ref(engine).cast() }
+}
+
+/// A number that differs when code of one engine is not for the other: its version, its settings, the compiler and what
+/// the CPU can do; and how this crate rewrites modules.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn reglet_engine_module_prepare(module: &wasmtime_module_t) -> Option<Box<wasmtime_error_t>> {
-    let module: &Module = unsafe { &*std::ptr::from_ref(module).cast() };
-    module.initialize_copy_on_write_image().err().map(|error| Box::new(error.into()))
+pub extern "C" fn reglet_engine_compatibility(engine: &wasm_engine_t) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    opened(engine).precompile_compatibility_hash().hash(&mut hasher);
+    (env!("REGLET_WASMTIME_VERSION"), include_str!("rewrite.rs")).hash(&mut hasher);
+    hasher.finish()
 }
 
 /// What one instance may grow to, and what was refused: the C API's own limiter refuses without a trace.

@@ -4,10 +4,10 @@
 //! so that they can be read for an image and set for an instance. Everything else stays byte for byte. A module whose state
 //! is in more than its memory and its globals is left as it is, with the reason.
 
-use std::ffi::c_char;
 use wasm_encoder::{ExportKind, ExportSection, Module, RawSection};
 use wasmparser::{
-    DataKind, ExternalKind, GlobalSectionReader, Operator, Parser, Payload, Result, TypeRef, ValType,
+    ConstExpr, DataKind, DataSectionReader, ExternalKind, FunctionBody, GlobalSectionReader, MemoryType, Operator,
+    Parser, Payload, Result, TableType, TypeRef, ValType,
 };
 
 /// Mutable globals are exported as this and a number.
@@ -24,41 +24,62 @@ pub struct reglet_engine_segment {
     size: u64,
 }
 
-/// A rewritten module; `reason` is set, and the rest empty, for one that was not.
+/// What a module is made of. Counts are of what it has itself, but for tables and memories: with those that it imports.
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+pub struct reglet_engine_facts {
+    module_bytes: u64,
+    code_bytes: u64,
+    custom_bytes: u64,
+    functions: u64,
+    globals: u64,
+    mutable_globals: u64,
+    tables: u64,
+    table_elements: u64,
+    memories: u64,
+    /// Pages of 64 KiB that the memory starts with, and may have at most.
+    memory_pages: u64,
+    memory_most_pages: u64,
+    segments: u64,
+    segment_bytes: u64,
+    /// Why its instances cannot start from an image; 0: they can.
+    reason: u64,
+}
+
+/// A module that was looked at; it is rewritten only where it has no reason against an image.
 #[repr(C)]
 pub struct reglet_engine_rewritten {
-    reason: *const c_char,
+    facts: reglet_engine_facts,
     wasm: *mut u8,
     wasm_size: usize,
     segments: *mut reglet_engine_segment,
     segment_count: usize,
-    global_count: usize,
-    /// Pages of 64 KiB that the memory starts with.
-    memory_pages: u64,
 }
 
-/// Why a module cannot have an image: NUL-terminated, a part of a sentence.
-type Reason = &'static str;
-
-enum Refusal {
-    Reason(Reason),
-    Invalid,
+/// Why a module cannot have an image. C has the words.
+#[derive(Clone, Copy)]
+#[repr(u64)]
+enum Reason {
+    StartFunction = 1,
+    MemoryImported,
+    TableImported,
+    MemoryShared,
+    Memory64,
+    MemorySecond,
+    TablesChange,
+    SegmentsCopied,
+    SegmentPassive,
+    SegmentAddress,
+    SegmentOutside,
+    NoMemory,
+    NoExports,
+    ExportName,
+    GlobalReference,
 }
 
-impl From<wasmparser::BinaryReaderError> for Refusal {
-    fn from(_: wasmparser::BinaryReaderError) -> Refusal {
-        Refusal::Invalid // the compiler says it better
-    }
-}
-
-fn refuse<T>(reason: Reason) -> std::result::Result<T, Refusal> {
-    Err(Refusal::Reason(reason))
-}
-
-/// What of a module matters here.
 #[derive(Default)]
-struct Facts {
-    memory_pages: Option<u64>,
+struct Seen {
+    facts: reglet_engine_facts,
     imported_globals: u32,
     /// Indices of mutable globals.
     globals: Vec<u32>,
@@ -66,24 +87,88 @@ struct Facts {
     has_exports: bool,
 }
 
-fn look_at_globals(section: GlobalSectionReader, facts: &mut Facts) -> std::result::Result<(), Refusal> {
-    for (index, global) in section.into_iter().enumerate() {
-        let ty = global?.ty;
-        if !ty.mutable {
-            continue;
-        }
-        match ty.content_type {
-            ValType::I32 | ValType::I64 | ValType::F32 | ValType::F64 => {
-                facts.globals.push(facts.imported_globals + index as u32)
-            }
-            _ => return refuse("it has a mutable global that is no number\0"),
+impl Seen {
+    /// The first reason stays.
+    fn refuse(&mut self, reason: Reason) {
+        if self.facts.reason == 0 {
+            self.facts.reason = reason as u64;
         }
     }
-    Ok(())
+
+    fn look_at_globals(&mut self, section: GlobalSectionReader) -> Result<()> {
+        for (index, global) in section.into_iter().enumerate() {
+            let ty = global?.ty;
+            self.facts.globals += 1;
+            if !ty.mutable {
+                continue;
+            }
+            self.globals.push(self.imported_globals + index as u32);
+            if !matches!(ty.content_type, ValType::I32 | ValType::I64 | ValType::F32 | ValType::F64) {
+                self.refuse(Reason::GlobalReference);
+            }
+        }
+        self.facts.mutable_globals = self.globals.len() as u64;
+        Ok(())
+    }
+
+    fn look_at_memory(&mut self, memory: MemoryType) {
+        self.facts.memories += 1;
+        if memory.shared {
+            self.refuse(Reason::MemoryShared);
+        }
+        if memory.memory64 {
+            self.refuse(Reason::Memory64);
+        }
+        if self.facts.memories > 1 {
+            self.refuse(Reason::MemorySecond);
+            return;
+        }
+        self.facts.memory_pages = memory.initial;
+        self.facts.memory_most_pages = memory.maximum.unwrap_or(u64::MAX);
+    }
+
+    fn look_at_table(&mut self, table: TableType) {
+        self.facts.tables += 1;
+        self.facts.table_elements = self.facts.table_elements.saturating_add(table.initial);
+    }
+
+    fn look_at_segments(&mut self, bytes: &[u8], section: DataSectionReader) -> Result<()> {
+        for segment in section {
+            let segment = segment?;
+            self.facts.segments += 1;
+            self.facts.segment_bytes += segment.data.len() as u64;
+            let DataKind::Active { memory_index: 0, offset_expr } = segment.kind else {
+                self.refuse(Reason::SegmentPassive);
+                continue;
+            };
+            let Some(address) = constant(&offset_expr)? else {
+                self.refuse(Reason::SegmentAddress);
+                continue;
+            };
+            self.segments.push(reglet_engine_segment {
+                address,
+                offset: (segment.data.as_ptr() as usize - bytes.as_ptr() as usize) as u64,
+                size: segment.data.len() as u64,
+            });
+        }
+        Ok(())
+    }
+
+    fn look_at_code(&mut self, body: &FunctionBody) -> Result<()> {
+        self.facts.functions += 1;
+        self.facts.code_bytes += body.range().len() as u64;
+        let mut operators = body.get_operators_reader()?;
+        while self.facts.reason == 0 && !operators.eof() {
+            if let Some(reason) = changes_hidden_state(&operators.read()?) {
+                self.refuse(reason);
+            }
+        }
+        Ok(())
+    }
 }
 
 /// The address of an active segment whose offset is a constant number.
-fn constant(expression: &wasmparser::ConstExpr) -> Result<Option<u64>> {
+fn constant(expression: &ConstExpr) -> Result<Option<u64>> {
     let mut operators = expression.get_operators_reader();
     let address = match operators.read()? {
         Operator::I32Const { value } => u64::from(value as u32),
@@ -99,80 +184,70 @@ fn changes_hidden_state(operator: &Operator) -> Option<Reason> {
         | Operator::TableFill { .. }
         | Operator::TableCopy { .. }
         | Operator::TableInit { .. }
-        | Operator::ElemDrop { .. } => Some("it changes its tables\0"),
-        Operator::MemoryInit { .. } | Operator::DataDrop { .. } => Some("it copies its data segments itself\0"),
+        | Operator::ElemDrop { .. } => Some(Reason::TablesChange),
+        Operator::MemoryInit { .. } | Operator::DataDrop { .. } => Some(Reason::SegmentsCopied),
         _ => None,
     }
 }
 
-fn look_at(bytes: &[u8]) -> std::result::Result<Facts, Refusal> {
-    let mut facts = Facts::default();
+fn look_at(bytes: &[u8]) -> Result<Seen> {
+    let mut seen = Seen::default();
+    seen.facts.module_bytes = bytes.len() as u64;
     for payload in Parser::new(0).parse_all(bytes) {
         match payload? {
             Payload::ImportSection(section) => {
                 for import in section.into_imports() {
                     match import?.ty {
-                        TypeRef::Memory(_) => return refuse("its memory is imported\0"),
-                        TypeRef::Table(_) => return refuse("a table is imported\0"),
-                        TypeRef::Global(_) => facts.imported_globals += 1,
+                        TypeRef::Memory(memory) => {
+                            seen.refuse(Reason::MemoryImported);
+                            seen.look_at_memory(memory);
+                        }
+                        TypeRef::Table(table) => {
+                            seen.refuse(Reason::TableImported);
+                            seen.look_at_table(table);
+                        }
+                        TypeRef::Global(_) => seen.imported_globals += 1,
                         _ => {}
                     }
                 }
             }
             Payload::MemorySection(section) => {
                 for memory in section {
-                    let memory = memory?;
-                    if memory.shared || memory.memory64 || facts.memory_pages.is_some() {
-                        return refuse("its memory is shared, or not the only one\0");
-                    }
-                    facts.memory_pages = Some(memory.initial);
+                    seen.look_at_memory(memory?);
                 }
             }
-            Payload::GlobalSection(section) => look_at_globals(section, &mut facts)?,
+            Payload::TableSection(section) => {
+                for table in section {
+                    seen.look_at_table(table?.ty);
+                }
+            }
+            Payload::CustomSection(section) => seen.facts.custom_bytes += section.data().len() as u64,
+            Payload::GlobalSection(section) => seen.look_at_globals(section)?,
             Payload::ExportSection(section) => {
-                facts.has_exports = true;
+                seen.has_exports = true;
                 for export in section {
                     if export?.name.starts_with(GLOBAL_PREFIX) {
-                        return refuse("it exports a name of the host's own\0");
+                        seen.refuse(Reason::ExportName);
                     }
                 }
             }
-            Payload::StartSection { .. } => return refuse("it has a start function\0"),
-            Payload::DataSection(section) => {
-                for segment in section {
-                    let segment = segment?;
-                    let DataKind::Active { memory_index: 0, offset_expr } = segment.kind else {
-                        return refuse("it has a data segment that is not written at once\0");
-                    };
-                    let Some(address) = constant(&offset_expr)? else {
-                        return refuse("it has a data segment without a constant address\0");
-                    };
-                    facts.segments.push(reglet_engine_segment {
-                        address,
-                        offset: (segment.data.as_ptr() as usize - bytes.as_ptr() as usize) as u64,
-                        size: segment.data.len() as u64,
-                    });
-                }
-            }
-            Payload::CodeSectionEntry(body) => {
-                let mut operators = body.get_operators_reader()?;
-                while !operators.eof() {
-                    if let Some(reason) = changes_hidden_state(&operators.read()?) {
-                        return refuse(reason);
-                    }
-                }
-            }
+            Payload::StartSection { .. } => seen.refuse(Reason::StartFunction),
+            Payload::DataSection(section) => seen.look_at_segments(bytes, section)?,
+            Payload::CodeSectionEntry(body) => seen.look_at_code(&body)?,
             _ => {}
         }
     }
-    let Some(pages) = facts.memory_pages else { return refuse("it has no memory\0") };
-    if !facts.has_exports {
-        return refuse("it exports nothing\0");
+    if seen.facts.memories == 0 {
+        seen.refuse(Reason::NoMemory);
     }
-    if facts.segments.iter().any(|segment| segment.address + segment.size > pages << 16) {
-        return refuse("a data segment lies outside its memory\0");
+    if !seen.has_exports {
+        seen.refuse(Reason::NoExports);
     }
-    Ok(facts)
+    let memory = seen.facts.memory_pages.saturating_mul(1 << 16);
+    if seen.segments.iter().any(|segment| segment.address + segment.size > memory) {
+        seen.refuse(Reason::SegmentOutside);
+    }
+    Ok(seen)
 }
 
 fn copied(kind: ExternalKind) -> ExportKind {
@@ -185,7 +260,7 @@ fn copied(kind: ExternalKind) -> ExportKind {
     }
 }
 
-fn write(bytes: &[u8], facts: &Facts) -> std::result::Result<Vec<u8>, Refusal> {
+fn write(bytes: &[u8], seen: &Seen) -> Result<Vec<u8>> {
     let mut module = Module::new();
     for payload in Parser::new(0).parse_all(bytes) {
         let payload = payload?;
@@ -195,7 +270,7 @@ fn write(bytes: &[u8], facts: &Facts) -> std::result::Result<Vec<u8>, Refusal> {
                 let export = export?;
                 exports.export(export.name, copied(export.kind), export.index);
             }
-            for (number, index) in facts.globals.iter().enumerate() {
+            for (number, index) in seen.globals.iter().enumerate() {
                 exports.export(&format!("{GLOBAL_PREFIX}{number}"), ExportKind::Global, *index);
             }
             module.section(&exports);
@@ -222,32 +297,21 @@ fn leak<T>(items: Vec<T>) -> (*mut T, usize) {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn reglet_engine_rewrite(wasm: *const u8, size: usize, out: &mut reglet_engine_rewritten) -> bool {
     let bytes = unsafe { std::slice::from_raw_parts(wasm, size) };
-    let rewrite = || look_at(bytes).and_then(|facts| write(bytes, &facts).map(|written| (facts, written)));
-    // The bytes are anybody's: a bug in reading them must not end the process.
-    let outcome = std::panic::catch_unwind(rewrite).unwrap_or(Err(Refusal::Invalid));
-    *out = reglet_engine_rewritten {
-        reason: std::ptr::null(),
-        wasm: std::ptr::null_mut(),
-        wasm_size: 0,
-        segments: std::ptr::null_mut(),
-        segment_count: 0,
-        global_count: 0,
-        memory_pages: 0,
+    let rewrite = || {
+        let seen = look_at(bytes)?;
+        let written = if seen.facts.reason == 0 { write(bytes, &seen)? } else { Vec::new() };
+        Ok((seen, written))
     };
-    match outcome {
-        Ok((facts, written)) => {
-            out.global_count = facts.globals.len();
-            out.memory_pages = facts.memory_pages.unwrap_or(0);
-            (out.wasm, out.wasm_size) = leak(written);
-            (out.segments, out.segment_count) = leak(facts.segments);
-            true
-        }
-        Err(Refusal::Reason(reason)) => {
-            out.reason = reason.as_ptr().cast();
-            true
-        }
-        Err(Refusal::Invalid) => false,
-    }
+    // The bytes are anybody's: a bug in reading them must not end the process.
+    let outcome: Result<(Seen, Vec<u8>)> = match std::panic::catch_unwind(rewrite) {
+        Ok(outcome) => outcome,
+        Err(_) => return false,
+    };
+    let Ok((seen, written)) = outcome else { return false };
+    out.facts = seen.facts;
+    (out.wasm, out.wasm_size) = leak(written);
+    (out.segments, out.segment_count) = leak(seen.segments);
+    true
 }
 
 /// Frees what a rewritten module holds.

@@ -2,6 +2,7 @@
 #include "engine/engine.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,11 +42,12 @@ reglet_status reglet__engine_fail(wasmtime_error_t *error, reglet_status code, c
     return code;
 }
 
-static wasm_config_t *settings(void) {
+static wasm_config_t *settings(enum reglet__compiler compiler) {
     wasm_config_t *config = wasm_config_new();
     if (!config)
         return NULL;
-    wasmtime_config_strategy_set(config, WASMTIME_STRATEGY_CRANELIFT);
+    wasmtime_config_strategy_set(config, compiler == REGLET__FAST ? WASMTIME_STRATEGY_WINCH
+                                                                  : WASMTIME_STRATEGY_CRANELIFT);
     wasmtime_config_epoch_interruption_set(config, true);
     wasmtime_config_max_wasm_stack_set(config, REGLET__WASM_STACK_BYTES);
     /* The ABI is one 32-bit memory; what else the engine can do only widens what a plugin can attack. */
@@ -91,46 +93,84 @@ reglet_status reglet__linker_define(wasmtime_linker_t *linker, const struct regl
 }
 
 static void tick(void *user_data) {
-    wasmtime_engine_increment_epoch(user_data);
+    struct reglet__engine *engine = user_data;
+    for (size_t i = 0; i < REGLET__COMPILERS; i++)
+        if (engine->compilers[i].engine)
+            wasmtime_engine_increment_epoch(engine->compilers[i].engine);
 }
 
 static void engine_free(struct reglet__engine *engine) {
     reglet__ticker_free(engine->ticker);
-    if (engine->linker)
-        wasmtime_linker_delete(engine->linker);
-    if (engine->engine)
-        wasm_engine_delete(engine->engine);
+    for (size_t i = 0; i < REGLET__COMPILERS; i++) {
+        if (engine->compilers[i].linker)
+            wasmtime_linker_delete(engine->compilers[i].linker);
+        if (engine->compilers[i].engine)
+            wasm_engine_delete(engine->compilers[i].engine);
+    }
     free(engine);
 }
 REGLET_DEFINE_CLEANUP(struct reglet__engine *, engine_free);
+
+static reglet_status define_imports(const struct reglet__engine *engine, wasmtime_linker_t *linker,
+                                    reglet_error **err) {
+    for (size_t t = 0; t < engine->table_count; t++) {
+        const struct import_table *table = &engine->tables[t];
+        for (size_t i = 0; i < table->count; i++) {
+            reglet_status status =
+                table->imports[i].name ? reglet__linker_define(linker, &table->imports[i], err) : REGLET_OK;
+            if (status != REGLET_OK)
+                return status;
+        }
+    }
+    return REGLET_OK;
+}
+
+static reglet_status make_compiler(struct reglet__engine *engine, enum reglet__compiler which,
+                                   reglet_error **err) {
+    struct compiler *compiler = &engine->compilers[which];
+    wasm_config_t *config = settings(which);
+    if (!config)
+        return reglet__fail_memory(err);
+    wasmtime_error_t *error = reglet_engine_new(config, &compiler->engine);
+    if (error)
+        return reglet__engine_fail(error, REGLET_ERR_UNSUPPORTED, "the engine cannot run here", err);
+    compiler->linker = wasmtime_linker_new(compiler->engine);
+    return define_imports(engine, compiler->linker, err);
+}
+
+/* Half of those this process may use: the calls need the others. */
+static size_t background_threads(void) {
+    cpu_set_t cpus;
+    int count = sched_getaffinity(0, sizeof cpus, &cpus) == 0 ? CPU_COUNT(&cpus) : 1;
+    return count > 2 ? (size_t)count / 2 : 1;
+}
 
 reglet_status reglet__engine_new(const struct reglet__import *const tables[], const size_t counts[],
                                  size_t table_count, struct reglet__engine **out, reglet_error **err) {
     _cleanup_(engine_free_p)
     struct reglet__engine *engine = calloc(1, sizeof *engine);
-    wasm_config_t *config = engine ? settings() : NULL;
-    if (!config)
+    if (!engine)
         return reglet__fail_memory(err);
     atomic_init(&engine->references, 1);
-    wasmtime_error_t *error = reglet_engine_new(config, &engine->engine);
-    if (error)
-        return reglet__engine_fail(error, REGLET_ERR_UNSUPPORTED, "the engine cannot run here", err);
-    engine->linker = wasmtime_linker_new(engine->engine);
-    for (size_t t = 0; t < table_count; t++) {
+    engine->background_threads = background_threads();
+    for (size_t t = 0; t < table_count; t++)
         engine->tables[engine->table_count++] = (struct import_table){tables[t], counts[t]};
-        for (size_t i = 0; i < counts[t]; i++) {
-            reglet_status status =
-                tables[t][i].name ? reglet__linker_define(engine->linker, &tables[t][i], err) : REGLET_OK;
-            if (status != REGLET_OK)
-                return status;
-        }
-    }
-    engine->ticker = reglet__ticker_new(tick, engine->engine);
+    reglet_status status = make_compiler(engine, REGLET__OPTIMIZING, err);
+    if (status == REGLET_OK && make_compiler(engine, REGLET__FAST, NULL) == REGLET_ERR_NO_MEMORY)
+        status = reglet__fail_memory(err); /* it is not for every machine: the other one is enough */
+    if (status != REGLET_OK)
+        return status;
+    engine->ticker = reglet__ticker_new(tick, engine);
     if (!engine->ticker)
         return reglet__fail(err, REGLET_ERR_NO_MEMORY, REGLET_DOMAIN_ENGINE,
                             "no thread can be started for the engine");
     *out = take_ptr(engine);
     return REGLET_OK;
+}
+
+uint64_t reglet__engine_compatibility(const struct reglet__engine *engine, enum reglet__compiler compiler) {
+    const wasm_engine_t *underneath = engine->compilers[compiler].engine;
+    return underneath ? reglet_engine_compatibility(underneath) : 0;
 }
 
 struct reglet__engine *reglet__engine_ref(struct reglet__engine *engine) {

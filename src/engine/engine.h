@@ -5,6 +5,7 @@
 #define REGLET_ENGINE_ENGINE_H
 
 #include "engine/guest.h"
+#include "engine/store.h"
 
 /* The engine with its settings, host functions and ticker. Reference counted, thread safe. */
 struct reglet__engine;
@@ -15,18 +16,48 @@ reglet_status reglet__engine_new(const struct reglet__import *const tables[], co
 struct reglet__engine *reglet__engine_ref(struct reglet__engine *engine);
 void reglet__engine_unref(struct reglet__engine *engine);
 
-/* A compiled module whose imports are known to be there. Reference counted, thread safe. */
+/* The compilers: one takes a fraction of the time, the other makes code that runs faster. */
+enum reglet__compiler { REGLET__FAST, REGLET__OPTIMIZING, REGLET__COMPILERS };
+
+/* The engine's part of the key of a compiler's files. */
+uint64_t reglet__engine_compatibility(const struct reglet__engine *engine, enum reglet__compiler compiler);
+
+/* How a module is compiled. */
+struct reglet__compile_options {
+    enum reglet__compiler compiler;
+    bool other_too;     /* what it does not take, the other one may */
+    bool in_background; /* on half of the CPUs, at the lowest priority */
+};
+
+/* Machine code of a module whose imports are known to be there. Reference counted, thread safe. */
 struct reglet__module;
 
-/* Takes as long as the compiler takes: cannot be interrupted. INVALID_MODULE, UNKNOWN_IMPORT, SIGNATURE,
- * NO_MEMORY. */
+/*
+ * Takes as long as the compiler takes: cannot be interrupted. INVALID_MODULE, UNKNOWN_IMPORT, SIGNATURE,
+ * NO_MEMORY.
+ */
 reglet_status reglet__module_compile(struct reglet__engine *engine, const void *wasm, size_t size,
+                                     const struct reglet__compile_options *options,
                                      struct reglet__module **out, reglet_error **err);
+
+/* The same from a file that reglet__module_save() wrote for the same bytes and compiler. IO: it is of another form. */
+reglet_status reglet__module_map(struct reglet__engine *engine, enum reglet__compiler compiler,
+                                 const struct reglet__code_file *file, const void *wasm, size_t size,
+                                 struct reglet__module **out, reglet_error **err);
+
+/* Keeps the code in a file. Once at most, before the module is used by anybody else. IO, NO_MEMORY. */
+reglet_status reglet__module_save(struct reglet__module *module, struct reglet__store *store,
+                                  const struct reglet__code_key *key, reglet_error **err);
+
+/* Which code a module is. */
+enum reglet__compiler reglet__module_compiler(const struct reglet__module *module);
+bool reglet__module_is_from_file(const struct reglet__module *module);
+size_t reglet__module_code_bytes(const struct reglet__module *module);
+
 struct reglet__module *reglet__module_ref(struct reglet__module *module);
 void reglet__module_unref(struct reglet__module *module);
 /* Whether anybody but the caller holds a reference, at this moment. */
 bool reglet__module_is_shared(const struct reglet__module *module);
-
 /*
  * Looks an export up. Returns its signature ("ii->I") when it is a function whose types are all numbers;
  * "memory", "global", "table" or "other" when it is something else; NULL when there is none. Borrowed from

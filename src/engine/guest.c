@@ -274,7 +274,7 @@ static struct reglet__guest *prepare(struct reglet__module *module,
     guest->limits.memory_bytes = options->limits.memory;
     guest->limits.table_elements = options->limits.table_elements;
     reglet__ticker_enter(module->engine->ticker);
-    guest->store = wasmtime_store_new(module->engine->engine, guest, NULL);
+    guest->store = wasmtime_store_new(module->engine->compilers[module->code.compiler].engine, guest, NULL);
     guest->context = wasmtime_store_context(guest->store);
     reglet_engine_store_limits(guest->store, &guest->limits);
     wasmtime_store_epoch_deadline_callback(guest->store, look_at_interrupt, guest, NULL);
@@ -313,7 +313,7 @@ static bool set_globals(struct reglet__guest *guest, const struct reglet__image 
 
 static bool get_globals(struct reglet__guest *guest, struct reglet__image *image) {
     wasmtime_global_t global;
-    size_t count = guest->module->global_count;
+    size_t count = (size_t)guest->module->code.facts.mutable_globals;
     image->globals = calloc(count ? count : 1, sizeof *image->globals);
     for (size_t i = 0; image->globals && i < count; i++) {
         if (!find_global(guest, i, &global))
@@ -335,7 +335,8 @@ reglet_status reglet__guest_image(struct reglet__guest *guest, struct reglet__im
     reglet_status status = reglet__image_new(size, &image, err);
     if (status != REGLET_OK)
         return status;
-    const struct reglet__image *start = guest->options.image ? guest->options.image : guest->module->initial;
+    const struct reglet__image *start =
+        guest->options.image ? guest->options.image : guest->module->code.initial;
     reglet__image_copy(image, start, (const char *)wasmtime_memory_data(guest->context, &guest->memory));
     status = get_globals(guest, image) ? reglet__image_seal(image, err) : reglet__fail_memory(err);
     if (status == REGLET_OK)
@@ -361,7 +362,7 @@ reglet_status reglet__guest_new(struct reglet__module *module, const struct regl
         return stopped(guest, exit_code, err);
     }
     wasm_trap_t *trap = NULL;
-    reglet__memory_wish(options->image ? options->image : module->initial);
+    reglet__memory_wish(options->image ? options->image : module->code.initial);
     wasmtime_error_t *error =
         wasmtime_instance_pre_instantiate(module->pre, guest->context, &guest->instance, &trap);
     reglet__memory_wish(NULL);

@@ -7,6 +7,7 @@
 #include <reglet_engine.h>
 #include <stdatomic.h>
 
+#include "engine/code.h"
 #include "engine/engine.h"
 #include "engine/memory.h"
 #include "engine/ticker.h"
@@ -19,10 +20,15 @@ struct import_table {
 
 enum { MAX_IMPORT_TABLES = 4 };
 
+struct compiler {
+    wasm_engine_t *engine;     /* NULL: not for this machine */
+    wasmtime_linker_t *linker; /* all host functions; read only once the engine is made */
+};
+
 struct reglet__engine {
     atomic_uint references;
-    wasm_engine_t *engine;
-    wasmtime_linker_t *linker; /* all host functions; read only once the engine is made */
+    struct compiler compilers[REGLET__COMPILERS];
+    size_t background_threads; /* that a compilation nobody waits for may have */
     struct import_table tables[MAX_IMPORT_TABLES];
     size_t table_count;
     struct reglet__ticker *ticker;
@@ -42,10 +48,7 @@ struct reglet__module {
     struct reglet__import
         *open_imports; /* those of tables that have no name, with the names that were imported */
     size_t open_import_count;
-    struct reglet__image
-        *initial; /* what the data segments write; zeroes where the engine writes them; NULL: no memory */
-    size_t global_count;  /* mutable globals, exported under REGLET__GLOBAL_NAME */
-    const char *no_image; /* why there is none, or NULL */
+    struct reglet__code code;
 };
 
 /* The name of an exported global, by its number; no plugin sees it. */

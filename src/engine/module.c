@@ -8,8 +8,6 @@
 #include "util/fail.h"
 #include "util/limits.h"
 
-REGLET_DEFINE_CLEANUP(wasmtime_module_t *, wasmtime_module_delete);
-
 /* Not by wasm_valtype_kind(): that aborts the process on a type it has no name for, and a plugin chooses the type. */
 static char letter_of(const wasm_valtype_t *type) {
     wasmtime_valtype_t known;
@@ -243,7 +241,7 @@ static const char *other_file_type(const unsigned char *bytes, size_t size) {
 static void module_free(struct reglet__module *module) {
     if (module->pre)
         wasmtime_instance_pre_delete(module->pre);
-    reglet__image_unref(module->initial);
+    reglet__code_clear(&module->code);
     for (size_t i = 0; i < module->export_count; i++) {
         free(module->exports[i].name);
         free(module->exports[i].signature);
@@ -262,111 +260,94 @@ static reglet_status link_imports(struct reglet__module *module, const wasmtime_
                                   reglet_error **err) {
     wasmtime_linker_t *own = NULL;
     reglet_status status = REGLET_OK;
+    wasmtime_linker_t *shared = module->engine->compilers[module->code.compiler].linker;
     if (module->open_import_count > 0)
-        own = wasmtime_linker_clone(module->engine->linker);
+        own = wasmtime_linker_clone(shared);
     for (size_t i = 0; i < module->open_import_count && status == REGLET_OK; i++)
         status = reglet__linker_define(own, &module->open_imports[i], err);
     wasmtime_error_t *error = NULL;
     if (status == REGLET_OK)
-        error = wasmtime_linker_instantiate_pre(own ? own : module->engine->linker, compiled, &module->pre);
+        error = wasmtime_linker_instantiate_pre(own ? own : shared, compiled, &module->pre);
     if (own)
         wasmtime_linker_delete(own);
     return error ? reglet__engine_fail(error, REGLET_ERR_INVALID_MODULE, "the module cannot be linked", err)
                  : status;
 }
 
-/* What the data segments write, as the image of an instance that has done nothing yet. */
-static reglet_status make_initial(struct reglet__module *module, const char *wasm,
-                                  const struct reglet_engine_rewritten *rewritten, reglet_error **err) {
-    size_t size = (size_t)rewritten->memory_pages << 16;
-    reglet_status status = reglet__image_new(size, &module->initial, err);
-    if (status != REGLET_OK)
-        return status;
-    for (size_t i = 0; i < rewritten->segment_count; i++) {
-        const struct reglet_engine_segment *segment = &rewritten->segments[i];
-        memcpy(module->initial->bytes + segment->address, wasm + segment->offset, segment->size);
-    }
-    module->global_count = rewritten->global_count;
-    return reglet__image_seal(module->initial, err);
-}
-
-/* The memory of a module that has no image starts as zeroes, and the engine writes its data: but in slots that are used again. */
-static reglet_status make_empty(struct reglet__module *module, const wasmtime_module_t *compiled,
-                                reglet_error **err) {
-    wasm_exporttype_vec_t exports;
-    wasmtime_module_exports(compiled, &exports);
-    const wasm_memorytype_t *memory = NULL;
-    for (size_t i = 0; i < exports.size && !memory; i++)
-        memory = wasm_externtype_as_memorytype_const(wasm_exporttype_type(exports.data[i]));
-    uint64_t pages = memory ? wasmtime_memorytype_minimum(memory) : 0;
-    wasm_exporttype_vec_delete(&exports);
-    if (pages == 0 || pages > reglet__image_most() >> 16)
-        return REGLET_OK;
-    reglet_status status = reglet__image_new((size_t)pages << 16, &module->initial, err);
-    return status == REGLET_OK ? reglet__image_seal(module->initial, err) : status;
-}
-
-/*
- * Why the module keeps the plain way, or NULL. Each call sets the globals, and pages that are only read become the image's
- * own for good: neither is the guest's to choose.
- */
-static const char *why_no_image(const struct reglet_engine_rewritten *rewritten) {
-    if (rewritten->reason)
-        return rewritten->reason;
-    if (rewritten->memory_pages > reglet__image_most() >> 16)
-        return "its memory is too large";
-    return rewritten->global_count > REGLET__MAX_IMAGE_GLOBALS ? "it has too many mutable globals" : NULL;
-}
-
-/* Compiles the module: rewritten, where an image can be taken of it. Messages are about the module as it came. */
-static reglet_status translate(struct reglet__module *module, const void *wasm, size_t size,
-                               wasmtime_module_t **out, reglet_error **err) {
-    _cleanup_(reglet_engine_rewritten_free)
-    struct reglet_engine_rewritten rewritten = {0};
-    wasm_engine_t *engine = module->engine->engine;
-    if (!reglet_engine_rewrite(wasm, size, &rewritten))
-        rewritten.reason = "it cannot be rewritten";
-    module->no_image = why_no_image(&rewritten);
-    if (!module->no_image) {
-        wasmtime_error_t *error = reglet_engine_module_new(engine, rewritten.wasm, rewritten.wasm_size, out);
-        if (!error)
-            return make_initial(module, wasm, &rewritten, err);
-        wasmtime_error_delete(error);
-        module->no_image = "it cannot be rewritten";
-    }
-    wasmtime_error_t *error = reglet_engine_module_new(engine, wasm, size, out);
-    return error ? reglet__engine_fail(error, REGLET_ERR_INVALID_MODULE, "no valid WebAssembly module", err)
-                 : make_empty(module, *out, err);
-}
-
-reglet_status reglet__module_compile(struct reglet__engine *engine, const void *wasm, size_t size,
-                                     struct reglet__module **out, reglet_error **err) {
-    const char *other = other_file_type(wasm, size);
-    if (other)
-        return reglet__fail(err, REGLET_ERR_INVALID_MODULE, REGLET_DOMAIN_ENGINE, "no WebAssembly module: %s",
-                            other);
+/* A module around code that is there; takes the code over, also when it fails. */
+static reglet_status module_new(struct reglet__engine *engine, const struct reglet__code *code,
+                                struct reglet__module **out, reglet_error **err) {
     _cleanup_(module_free_p)
     struct reglet__module *module = calloc(1, sizeof *module);
-    if (!module)
+    if (!module) {
+        struct reglet__code lost = *code;
+        reglet__code_clear(&lost);
         return reglet__fail_memory(err);
+    }
     atomic_init(&module->references, 1);
     module->engine = reglet__engine_ref(engine);
-    _cleanup_(wasmtime_module_delete_p)
-    wasmtime_module_t *compiled = NULL;
-    reglet_status status = translate(module, wasm, size, &compiled, err);
-    if (status == REGLET_OK)
-        status = check_imports(module, compiled, err);
-    if (status == REGLET_OK && collect_exports(module, compiled) != REGLET_OK)
+    module->code = *code;
+    reglet_status status = check_imports(module, code->module, err);
+    if (status == REGLET_OK && collect_exports(module, code->module) != REGLET_OK)
         status = reglet__fail_memory(err);
     if (status == REGLET_OK)
-        status = link_imports(module, compiled, err);
+        status = link_imports(module, code->module, err);
     if (status == REGLET_OK)
         *out = take_ptr(module);
     return status;
 }
 
+reglet_status reglet__module_compile(struct reglet__engine *engine, const void *wasm, size_t size,
+                                     const struct reglet__compile_options *options,
+                                     struct reglet__module **out, reglet_error **err) {
+    const char *other = other_file_type(wasm, size);
+    if (other)
+        return reglet__fail(err, REGLET_ERR_INVALID_MODULE, REGLET_DOMAIN_ENGINE, "no WebAssembly module: %s",
+                            other);
+    struct reglet__code code = {0};
+    reglet_status status = reglet__code_compile(engine, wasm, size, options, &code, err);
+    if (status == REGLET_OK)
+        return module_new(engine, &code, out, err);
+    reglet__code_clear(&code);
+    return status;
+}
+
+reglet_status reglet__module_map(struct reglet__engine *engine, enum reglet__compiler compiler,
+                                 const struct reglet__code_file *file, const void *wasm, size_t size,
+                                 struct reglet__module **out, reglet_error **err) {
+    struct reglet__code code = {0};
+    reglet_status status = reglet__code_map(engine, compiler, file, wasm, size, &code, err);
+    if (status != REGLET_OK) {
+        reglet__code_clear(&code);
+        return status;
+    }
+    reglet__code_settle(&code);
+    return module_new(engine, &code, out, err);
+}
+
+reglet_status reglet__module_save(struct reglet__module *module, struct reglet__store *store,
+                                  const struct reglet__code_key *key, reglet_error **err) {
+    reglet_status status = reglet__code_save(&module->code, store, key, err);
+    reglet__code_settle(&module->code);
+    return status;
+}
+
+enum reglet__compiler reglet__module_compiler(const struct reglet__module *module) {
+    return module->code.compiler;
+}
+
+bool reglet__module_is_from_file(const struct reglet__module *module) {
+    return module->code.from_file;
+}
+
+size_t reglet__module_code_bytes(const struct reglet__module *module) {
+    void *start = NULL, *end = NULL;
+    wasmtime_module_image_range(module->code.module, &start, &end);
+    return (size_t)((char *)end - (char *)start);
+}
+
 const char *reglet__module_no_image(const struct reglet__module *module) {
-    return module->no_image;
+    return reglet__code_no_image(&module->code);
 }
 
 struct reglet__module *reglet__module_ref(struct reglet__module *module) {

@@ -242,8 +242,9 @@ static void *compile(void *argument) {
     reglet_cache *cache = take_ptr(compilation->cache);
     struct reglet__module *module = NULL;
     reglet_error *error = NULL;
-    reglet_status status =
-        reglet__module_compile(cache->engine, compilation->wasm, compilation->size, &module, &error);
+    const struct reglet__compile_options options = {REGLET__OPTIMIZING, .other_too = true};
+    reglet_status status = reglet__module_compile(cache->engine, compilation->wasm, compilation->size,
+                                                  &options, &module, &error);
     free(take_ptr(compilation->wasm));
 
     /* What failed, or what everybody gave up, is not kept. */

@@ -1,0 +1,283 @@
+#define _GNU_SOURCE
+#include "engine/code.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/internal.h"
+#include "util/cleanup.h"
+#include "util/fail.h"
+#include "util/limits.h"
+
+REGLET_DEFINE_CLEANUP(wasmtime_module_t *, wasmtime_module_delete);
+
+/* --- Which modules have images ----------------------------------------------------------------------------- */
+
+static const char *const reasons[REGLET_ENGINE_REASONS] = {
+    [REGLET_ENGINE_START_FUNCTION] = "it has a start function",
+    [REGLET_ENGINE_MEMORY_IMPORTED] = "it imports its memory",
+    [REGLET_ENGINE_TABLE_IMPORTED] = "it imports a table",
+    [REGLET_ENGINE_MEMORY_SHARED] = "its memory is shared between threads",
+    [REGLET_ENGINE_MEMORY_64] = "its memory has 64-bit addresses",
+    [REGLET_ENGINE_MEMORY_SECOND] = "it has more than one memory",
+    [REGLET_ENGINE_TABLES_CHANGE] = "it has an instruction that changes a table",
+    [REGLET_ENGINE_SEGMENTS_COPIED] =
+        "it has an instruction that copies or drops a data segment (memory.init, data.drop)",
+    [REGLET_ENGINE_SEGMENT_PASSIVE] = "it has a passive data segment",
+    [REGLET_ENGINE_SEGMENT_ADDRESS] = "it has a data segment whose address is not a constant",
+    [REGLET_ENGINE_SEGMENT_OUTSIDE] = "a data segment lies outside its memory",
+    [REGLET_ENGINE_NO_MEMORY] = "it has no memory",
+    [REGLET_ENGINE_NO_EXPORTS] = "it exports nothing",
+    [REGLET_ENGINE_EXPORT_NAME] =
+        "it exports a name that begins with \"" REGLET__GLOBAL_PREFIX "\", which the host needs",
+    [REGLET_ENGINE_GLOBAL_REFERENCE] = "it has a mutable global that holds no number",
+};
+
+/* Each call sets the globals, and pages that are only read become the image's own for good: neither is the guest's to choose. */
+static const char *why_no_image(const struct reglet_engine_facts *facts) {
+    if (facts->reason != REGLET_ENGINE_NO_REASON)
+        return facts->reason < REGLET_ENGINE_REASONS ? reasons[facts->reason] : "it cannot be rewritten";
+    if (facts->memory_pages > reglet__image_most() >> 16)
+        return "its memory is larger than an image may be";
+    return facts->mutable_globals > REGLET__MAX_IMAGE_GLOBALS
+               ? "it has more mutable globals than an image may have"
+               : NULL;
+}
+
+const char *reglet__code_no_image(const struct reglet__code *code) {
+    const char *reason = why_no_image(&code->facts);
+    return code->rewritten || reason ? reason : "it cannot be rewritten";
+}
+
+/* --- What instances start from ----------------------------------------------------------------------------- */
+
+/* What the data segments write, as the image of an instance that has done nothing yet. */
+static reglet_status make_initial(struct reglet__code *code, const char *wasm, size_t wasm_size,
+                                  reglet_error **err) {
+    size_t size = (size_t)code->facts.memory_pages << 16;
+    reglet_status status = reglet__image_new(size, &code->initial, err);
+    if (status != REGLET_OK)
+        return status;
+    for (size_t i = 0; i < code->segment_count; i++) {
+        const struct reglet_engine_segment *segment = &code->segments[i];
+        if (segment->address > size || segment->size > size - segment->address ||
+            segment->offset > wasm_size || segment->size > wasm_size - segment->offset)
+            return reglet__fail(err, REGLET_ERR_IO, REGLET_DOMAIN_ENGINE,
+                                "the compiled code is of another module");
+        memcpy(code->initial->bytes + segment->address, wasm + segment->offset, segment->size);
+    }
+    return reglet__image_seal(code->initial, err);
+}
+
+/*
+ * The memory of a module that has no image starts as zeroes, and the engine writes its data: but in slots that are used
+ * again.
+ */
+static reglet_status make_empty(struct reglet__code *code, reglet_error **err) {
+    const struct reglet_engine_facts *facts = &code->facts;
+    bool plain = facts->memories == 1 && facts->reason != REGLET_ENGINE_MEMORY_IMPORTED;
+    if (!plain || facts->memory_pages == 0 || facts->memory_pages > reglet__image_most() >> 16)
+        return REGLET_OK;
+    reglet_status status = reglet__image_new((size_t)facts->memory_pages << 16, &code->initial, err);
+    return status == REGLET_OK ? reglet__image_seal(code->initial, err) : status;
+}
+
+/* --- Compiling --------------------------------------------------------------------------------------------- */
+
+/* In the background it leaves the machine to the calls. A caller waits for any other, but calls on other plugins go on. */
+enum { NICE_IN_BACKGROUND = 19, NICE_WAITED_FOR = 5 };
+
+static wasmtime_error_t *compile_with(struct reglet__engine *engine, enum reglet__compiler compiler,
+                                      const void *wasm, size_t size, bool in_background,
+                                      wasmtime_module_t **out) {
+    wasm_engine_t *underneath = engine->compilers[compiler].engine;
+    if (!underneath)
+        return wasmtime_error_new("that compiler is not for this machine");
+    return reglet_engine_module_new(underneath, wasm, size, in_background ? engine->background_threads : 0,
+                                    in_background ? NICE_IN_BACKGROUND : NICE_WAITED_FOR, out);
+}
+
+/* Which compilers are tried, in which order. */
+struct order {
+    enum reglet__compiler compilers[REGLET__COMPILERS];
+    size_t count;
+};
+
+static struct order order_of(const struct reglet__compile_options *options) {
+    enum reglet__compiler other = options->compiler == REGLET__FAST ? REGLET__OPTIMIZING : REGLET__FAST;
+    return (struct order){{options->compiler, other}, options->other_too ? 2 : 1};
+}
+
+/* The first compiler that takes these bytes. */
+static bool compile_bytes(struct reglet__engine *engine, const void *wasm, size_t size,
+                          const struct reglet__compile_options *options, struct reglet__code *out) {
+    struct order order = order_of(options);
+    for (size_t i = 0; i < order.count; i++) {
+        wasmtime_error_t *error =
+            compile_with(engine, order.compilers[i], wasm, size, options->in_background, &out->module);
+        out->compiler = order.compilers[i];
+        if (!error)
+            return true;
+        wasmtime_error_delete(error);
+    }
+    return false;
+}
+
+/* Why none of them took the module: because it is none, or else what the last compiler says. */
+static reglet_status no_code(struct reglet__engine *engine, const void *wasm, size_t size,
+                             const struct reglet__compile_options *options, reglet_error **err) {
+    wasm_engine_t *any = engine->compilers[REGLET__OPTIMIZING].engine;
+    wasmtime_error_t *error = wasmtime_module_validate(any, wasm, size);
+    if (error)
+        return reglet__engine_fail(error, REGLET_ERR_INVALID_MODULE, "no valid WebAssembly module", err);
+    wasmtime_module_t *module = NULL;
+    error = compile_with(engine, options->compiler, wasm, size, options->in_background, &module);
+    if (error)
+        return reglet__engine_fail(error, REGLET_ERR_INVALID_MODULE, "the module cannot be compiled", err);
+    wasmtime_module_delete(module);
+    return reglet__fail(err, REGLET_ERR_NO_MEMORY, REGLET_DOMAIN_ENGINE,
+                        "the module could not be compiled at first");
+}
+
+/* Rewritten, where an image can be taken of it; else as it came. */
+static reglet_status compile(struct reglet__engine *engine, const void *wasm, size_t size,
+                             const struct reglet__compile_options *options,
+                             const struct reglet_engine_rewritten *rewritten, struct reglet__code *out,
+                             reglet_error **err) {
+    if (!why_no_image(&out->facts) &&
+        compile_bytes(engine, rewritten->wasm, rewritten->wasm_size, options, out)) {
+        out->rewritten = true;
+        return make_initial(out, wasm, size, err);
+    }
+    return compile_bytes(engine, wasm, size, options, out) ? make_empty(out, err)
+                                                           : no_code(engine, wasm, size, options, err);
+}
+
+reglet_status reglet__code_compile(struct reglet__engine *engine, const void *wasm, size_t size,
+                                   const struct reglet__compile_options *options, struct reglet__code *out,
+                                   reglet_error **err) {
+    _cleanup_(reglet_engine_rewritten_free)
+    struct reglet_engine_rewritten rewritten = {0};
+    if (!reglet_engine_rewrite(wasm, size, &rewritten))
+        return no_code(engine, wasm, size, options, err);
+    out->facts = rewritten.facts;
+    if (!why_no_image(&out->facts) && rewritten.segment_count > 0) {
+        out->segments = calloc(rewritten.segment_count, sizeof *out->segments);
+        if (!out->segments)
+            return reglet__fail_memory(err);
+        out->segment_count = rewritten.segment_count;
+        memcpy(out->segments, rewritten.segments, out->segment_count * sizeof *out->segments);
+    }
+    return compile(engine, wasm, size, options, &rewritten, out, err);
+}
+
+/* --- Files ------------------------------------------------------------------------------------------------- */
+
+/*
+ * A file's content is the engine's, which is looked for at its beginning, and after it, each at a multiple of 8, the segments and
+ * these notes. The key holds for one version of the engine and of the rewriting; the format is this file's own.
+ */
+enum { NOTES_FORMAT = 1 };
+
+struct notes {
+    uint64_t format;
+    uint64_t code_bytes;
+    uint64_t segment_count;
+    uint64_t rewritten;
+    struct reglet_engine_facts facts;
+};
+
+static size_t rounded(size_t size) {
+    return (size + 7) & ~(size_t)7;
+}
+
+static reglet_status not_ours(reglet_error **err) {
+    return reglet__fail(err, REGLET_ERR_IO, REGLET_DOMAIN_ENGINE,
+                        "a file of compiled code has another form than this version writes");
+}
+
+/* Whether the parts of a file are where its notes say. */
+static bool read_notes(const struct reglet__code_file *file, struct notes *notes) {
+    if (file->size < sizeof *notes)
+        return false;
+    size_t before = file->size - sizeof *notes;
+    memcpy(notes, (const char *)file->bytes + before, sizeof *notes);
+    return notes->format == NOTES_FORMAT && notes->code_bytes <= before && notes->rewritten <= 1 &&
+           notes->segment_count <= before / sizeof(struct reglet_engine_segment) &&
+           rounded(notes->code_bytes) + notes->segment_count * sizeof(struct reglet_engine_segment) == before;
+}
+
+static reglet_status copy_segments(struct reglet__code *code, const struct reglet__code_file *file,
+                                   const struct notes *notes, reglet_error **err) {
+    code->segments = calloc(notes->segment_count ? notes->segment_count : 1, sizeof *code->segments);
+    if (!code->segments)
+        return reglet__fail_memory(err);
+    code->segment_count = notes->segment_count;
+    memcpy(code->segments, (const char *)file->bytes + rounded(notes->code_bytes),
+           code->segment_count * sizeof *code->segments);
+    return REGLET_OK;
+}
+
+reglet_status reglet__code_map(struct reglet__engine *engine, enum reglet__compiler compiler,
+                               const struct reglet__code_file *file, const void *wasm, size_t size,
+                               struct reglet__code *out, reglet_error **err) {
+    struct notes notes;
+    if (!engine->compilers[compiler].engine || !read_notes(file, &notes))
+        return not_ours(err);
+    out->compiler = compiler;
+    out->from_file = true;
+    out->facts = notes.facts;
+    out->rewritten = notes.rewritten;
+    if (out->rewritten && why_no_image(&out->facts))
+        return not_ours(err);
+    reglet_status status = copy_segments(out, file, &notes, err);
+    wasmtime_error_t *error = NULL;
+    if (status == REGLET_OK)
+        error = reglet_engine_module_map(engine->compilers[compiler].engine, file->fd, &out->module);
+    if (error)
+        return reglet__engine_fail(error, REGLET_ERR_IO, "compiled code cannot be loaded", err);
+    if (status == REGLET_OK)
+        status = out->rewritten ? make_initial(out, wasm, size, err) : make_empty(out, err);
+    return status;
+}
+
+reglet_status reglet__code_save(const struct reglet__code *code, struct reglet__store *store,
+                                const struct reglet__code_key *key, reglet_error **err) {
+    static const char padding[8];
+    wasm_byte_vec_t bytes;
+    wasmtime_error_t *error = wasmtime_module_serialize(code->module, &bytes);
+    if (error)
+        return reglet__engine_fail(error, REGLET_ERR_IO, "compiled code cannot be kept", err);
+    struct notes notes = {
+        NOTES_FORMAT, bytes.size, code->rewritten ? code->segment_count : 0, code->rewritten, code->facts,
+    };
+    const struct iovec parts[] = {
+        {bytes.data, bytes.size},
+        {(void *)(uintptr_t)padding, rounded(bytes.size) - bytes.size},
+        {code->segments, notes.segment_count * sizeof *code->segments},
+        {&notes, sizeof notes},
+    };
+    reglet_status status = reglet__store_put(store, key, parts, ARRAY_LEN(parts), err);
+    wasm_byte_vec_delete(&bytes);
+    return status;
+}
+
+void reglet__code_settle(struct reglet__code *code) {
+    free(take_ptr(code->segments));
+    code->segment_count = 0;
+}
+
+void reglet__code_clear(struct reglet__code *code) {
+    reglet__code_settle(code);
+    if (code->module)
+        wasmtime_module_delete(take_ptr(code->module));
+    reglet__image_unref(take_ptr(code->initial));
+}
+
+__attribute__((weak)) reglet_status reglet__store_put(struct reglet__store *store,
+                                                      const struct reglet__code_key *key,
+                                                      const struct iovec *parts, size_t part_count,
+                                                      reglet_error **err) {
+    (void)store, (void)key, (void)parts, (void)part_count;
+    return reglet__fail(err, REGLET_ERR_UNSUPPORTED, REGLET_DOMAIN_ENGINE, "no files of compiled code yet");
+}
