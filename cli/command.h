@@ -27,13 +27,14 @@ enum {
     COMMAND_VERSION = 16,
     COMMAND_HELP = 32,
     COMMAND_GRANTS = 64,
+    COMMAND_INSPECT = 256,
     /* All that call a plugin, and all that load a module. */
-    COMMAND_PLUGINS = COMMAND_DESCRIBE | COMMAND_SCHEMA | COMMAND_GRANTS | COMMAND_OBSERVE,
+    COMMAND_PLUGINS = COMMAND_DESCRIBE | COMMAND_SCHEMA | COMMAND_INSPECT | COMMAND_GRANTS | COMMAND_OBSERVE,
     COMMAND_MODULES = COMMAND_PLUGINS | COMMAND_RUN
 };
 
-extern const struct command command_describe, command_schema, command_grants, command_observe, command_run,
-    command_version, command_help;
+extern const struct command command_describe, command_schema, command_inspect, command_grants,
+    command_observe, command_run, command_version, command_help;
 
 /* All of them, in the order of `reglet help`; NULL at the end. */
 extern const struct command *const commands[];

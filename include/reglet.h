@@ -69,6 +69,7 @@
 #include <reglet/error.h>
 #include <reglet/grants.h>
 #include <reglet/host_function.h>
+#include <reglet/inspect.h>
 #include <reglet/log.h>
 #include <reglet/plugin.h>
 #include <reglet/result.h>

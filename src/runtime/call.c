@@ -232,6 +232,29 @@ reglet_status reglet__call_command(const struct call_setup *setup, uint32_t *exi
     return status;
 }
 
+static bool fits(struct reglet__guest *guest) {
+    struct reglet__image *image = NULL;
+    bool taken = reglet__guest_image(guest, &image, NULL) == REGLET_OK;
+    reglet__image_unref(image);
+    return taken;
+}
+
+reglet_status reglet__call_initialise(const struct visit *visit, struct initialised *out,
+                                      reglet_error **err) {
+    const struct call_setup setup = {.visit = visit};
+    struct call call = {.setup = &setup};
+    uint32_t exit_code = 0;
+    *out = (struct initialised){0};
+    reglet_status status = open_call(&call, &exit_code, err);
+    if (status == REGLET_OK)
+        status = initialize(&call, &exit_code, err);
+    if (call.guest)
+        out->reached = reglet__guest_reached(call.guest);
+    out->fits = status == REGLET_OK && !out->reached && fits(call.guest);
+    close_call(&call);
+    return status;
+}
+
 /* --- Options --------------------------------------------------------------------------------------------- */
 
 reglet_status reglet__call_begin(const reglet_runtime *runtime, const reglet_call_options *given,

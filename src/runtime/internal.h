@@ -233,6 +233,15 @@ reglet_status reglet__call_export(const struct call_setup *setup, const char *na
                                   size_t input_size, struct answer *answer, uint32_t *exit_code,
                                   reglet_error **err);
 
+/* What initialising said about images. */
+struct initialised {
+    const char *reached; /* as reglet__guest_reached() has it, also after a failure; the version's */
+    bool fits;           /* an image could be taken, as far as memory goes */
+};
+
+/* Initialises an instance with nothing granted, and throws it away. */
+reglet_status reglet__call_initialise(const struct visit *visit, struct initialised *out, reglet_error **err);
+
 /* Runs _start of a command. EXIT with its code is an error here too. */
 reglet_status reglet__call_command(const struct call_setup *setup, uint32_t *exit_code, reglet_error **err);
 

@@ -94,6 +94,8 @@ enum {
     REGLET__SLOT_KEPT_BYTES = 4 << 20, /* of pages that an idle memory keeps, already copied back */
     REGLET__IDLE_MODULES = 16,         /* compiled modules a cache keeps though nobody uses them */
     REGLET__MAX_STORE_NAMES = 100000,  /* in the code cache's directory that are looked at */
+    REGLET__MAX_INSPECTED = 10000,     /* imports, and exports, that an inspection lists */
+    REGLET__MAX_INSPECTED_TYPES = 32,  /* parameters, and results, of one function that it names */
     REGLET__TICK_MS = 2                /* how often guest code looks at its deadline and token */
 };
 
