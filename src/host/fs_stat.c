@@ -1,47 +1,22 @@
 /* fs_stat: {path, follow?} -> {exists, type, size, mode, uid, gid, owner?, group?, mod_time, target?} */
 #define _GNU_SOURCE
 #include <errno.h>
-#include <grp.h>
-#include <pwd.h>
 #include <stdio.h>
 
+#include "host/accounts.h"
 #include "host/files.h"
 #include "host/functions.h"
 #include "util/clock.h"
 #include "util/limits.h"
 #include "wasi/files.h"
 
-/*
- * Names come from the files in /etc alone: the name service would load modules into this process, and some of them ask
- * servers, for as long as those take.
- */
-static reglet_status put_owner(struct reglet__host_request *request, uid_t uid) {
-    char room[REGLET__MAX_ACCOUNT_LINE];
-    struct passwd entry, *found = NULL;
+static reglet_status put_names(struct reglet__host_request *request, const struct stat *st) {
+    char name[REGLET__MAX_ACCOUNT_NAME];
     reglet_status status = REGLET_OK;
-    FILE *file = fopen("/etc/passwd", "re");
-    while (file && fgetpwent_r(file, &entry, room, sizeof room, &found) == 0)
-        if (found->pw_uid == uid) {
-            status = reglet__host_put_string(request, "owner", found->pw_name);
-            break;
-        }
-    if (file)
-        fclose(file);
-    return status;
-}
-
-static reglet_status put_group(struct reglet__host_request *request, gid_t gid) {
-    char room[REGLET__MAX_ACCOUNT_LINE];
-    struct group entry, *found = NULL;
-    reglet_status status = REGLET_OK;
-    FILE *file = fopen("/etc/group", "re");
-    while (file && fgetgrent_r(file, &entry, room, sizeof room, &found) == 0)
-        if (found->gr_gid == gid) {
-            status = reglet__host_put_string(request, "group", found->gr_name);
-            break;
-        }
-    if (file)
-        fclose(file);
+    if (reglet__account_of_user(st->st_uid, name))
+        status = reglet__host_put_string(request, "owner", name);
+    if (status == REGLET_OK && reglet__account_of_group(st->st_gid, name))
+        status = reglet__host_put_string(request, "group", name);
     return status;
 }
 
@@ -82,9 +57,7 @@ static reglet_status put_stat(struct reglet__host_request *request, const struct
         status = reglet__host_put_int(request, "gid", st->st_gid);
     if (status == REGLET_OK)
         status = reglet__host_put_string(request, "mod_time", time);
-    if (status == REGLET_OK)
-        status = put_owner(request, st->st_uid);
-    return status == REGLET_OK ? put_group(request, st->st_gid) : status;
+    return status == REGLET_OK ? put_names(request, st) : status;
 }
 
 REGLET__HOST_FUNCTION(fs_stat) {

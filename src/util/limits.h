@@ -86,6 +86,7 @@ enum {
     REGLET__MAX_HTTP_REDIRECTS = 10,                    /* followed for one request */
     REGLET__HTTP_SOCKETS = 8,         /* of one transfer: it tries one of each family at a time */
     REGLET__MAX_ACCOUNT_LINE = 16384, /* bytes of one line of /etc/passwd and /etc/group */
+    REGLET__MAX_ACCOUNT_NAME = 256,   /* with its NUL; what is longer is no name */
     REGLET__MAX_MEMORIES = 1,
     REGLET__MAX_TABLES = 100,
     REGLET__WAIT_MAX = 130,            /* descriptors of one wait: subscriptions, and two of the host's own */
