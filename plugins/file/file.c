@@ -1,7 +1,7 @@
 /*
  * file - observes one file: what it is, whose it is, and if wanted what is in it.
  */
-#define _POSIX_C_SOURCE 200809L /* lstat, readlink, gmtime_r, st_mtim */
+#define _POSIX_C_SOURCE 200809L /* lstat */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "../shared/sha256.h"
@@ -18,20 +17,19 @@
 /* In base64 it stays below the 1 MiB of evidence that a host keeps by default. */
 enum { MAX_CONTENT = 512 << 10 };
 
-static void put_mod_time(plugin_evidence *evidence, const struct stat *status) {
-    struct tm utc;
-    char date[40], text[64];
-    if (!gmtime_r(&status->st_mtim.tv_sec, &utc) || !strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S", &utc))
-        return;
-    snprintf(text, sizeof text, "%s.%09ldZ", date, (long)status->st_mtim.tv_nsec);
-    plugin_put_string(evidence, "mod_time", text);
+static bool is_a(const plugin_file *file, const char *type) {
+    return file->type && strcmp(file->type, type) == 0;
 }
 
-static void put_target(plugin_evidence *evidence, const char *path) {
-    char target[4096];
-    ssize_t size = readlink(path, target, sizeof target);
-    if (size >= 0)
-        plugin_put_text(evidence, "symlink_target", target, (size_t)size);
+/* With nanoseconds always, which the host leaves out when there are none. */
+static void put_mod_time(const plugin_file *file, plugin_evidence *evidence) {
+    char text[64];
+    const char *time = file->mod_time;
+    if (time && !strchr(time, '.') && strlen(time) < sizeof text - strlen(".000000000")) {
+        snprintf(text, sizeof text, "%.*s.000000000Z", (int)strcspn(time, "Z"), time);
+        time = text;
+    }
+    plugin_put_string(evidence, "mod_time", time);
 }
 
 static char type_letter(const char *type) {
@@ -62,20 +60,14 @@ static void put_permissions(const plugin_file *file, plugin_evidence *evidence) 
     plugin_put_string(evidence, "permissions", text);
 }
 
-/* WASI does not tell who owns a file and who may do what: the host does. */
-static void put_owner(const char *path, bool follow, plugin_evidence *evidence) {
-    plugin_file file = plugin_fs_stat(path, follow);
-    if (file.error) {
-        plugin_fail_call(evidence, file.error);
-        return;
-    }
-    plugin_put_string(evidence, "mode", file.mode);
-    if (file.mode)
-        put_permissions(&file, evidence);
-    plugin_put_int(evidence, "uid", file.uid);
-    plugin_put_int(evidence, "gid", file.gid);
-    plugin_put_string(evidence, "owner", file.owner);
-    plugin_put_string(evidence, "group", file.group);
+static void put_owner(const plugin_file *file, plugin_evidence *evidence) {
+    plugin_put_string(evidence, "mode", file->mode);
+    if (file->mode)
+        put_permissions(file, evidence);
+    plugin_put_int(evidence, "uid", file->uid);
+    plugin_put_int(evidence, "gid", file->gid);
+    plugin_put_string(evidence, "owner", file->owner);
+    plugin_put_string(evidence, "group", file->group);
 }
 
 /*
@@ -114,12 +106,13 @@ static int read_file(int fd, bool want_content, bool want_hash, plugin_evidence 
     return 0;
 }
 
-/* `mode` is that of the target; of the link itself when the target could not be looked at. */
-static void observe_content(plugin_value config, const char *path, mode_t mode, plugin_evidence *evidence) {
+/* `file` is the target; the link itself when the target could not be looked at. */
+static void observe_content(plugin_value config, const char *path, const plugin_file *file,
+                            plugin_evidence *evidence) {
     bool want_content = plugin_bool(config, "read_content"), want_hash = plugin_bool(config, "hash");
-    bool may_have_content = S_ISREG(mode) || S_ISLNK(mode);
+    bool may_have_content = is_a(file, "file") || is_a(file, "symlink");
     /* Anything else than files and directories may act on being opened, or never end. */
-    int fd = may_have_content || S_ISDIR(mode) ? open(path, O_RDONLY | O_NONBLOCK) : -1;
+    int fd = may_have_content || is_a(file, "directory") ? open(path, O_RDONLY | O_NONBLOCK) : -1;
     int error = fd < 0 ? errno : 0;
     plugin_put_bool(evidence, "readable", fd >= 0);
     if ((want_content || want_hash) && !may_have_content) {
@@ -134,36 +127,47 @@ static void observe_content(plugin_value config, const char *path, mode_t mode, 
         close(fd);
 }
 
+/* Of a denial nothing more is to be learned. What else went wrong has a number that WASI tells. */
+static void fail_stat(const plugin_error *error, const char *path, plugin_evidence *evidence) {
+    struct stat status;
+    if (strcmp(error->code, "EACCES") == 0)
+        plugin_fail_file(evidence, "read", path, EACCES);
+    else if (lstat(path, &status) != 0)
+        plugin_fail_file(evidence, "read", path, errno);
+    else
+        plugin_fail_call(evidence, error);
+}
+
+/* WASI does not tell who owns a file and who may do what: the host does, and all the rest with it. */
 static void observe(plugin_value config, plugin_evidence *evidence) {
     const char *path = plugin_string(config, "path");
     if (path[0] != '/') {
         plugin_fail_field(evidence, "path", "must be an absolute path");
         return;
     }
-    struct stat status, target;
     plugin_put_string(evidence, "path", path);
-    if (lstat(path, &status) != 0) {
-        /* That there is no such file is an answer; that we may not know is a failure. */
-        if (errno == ENOENT || errno == ENOTDIR)
-            plugin_put_bool(evidence, "exists", false);
-        else
-            plugin_fail_file(evidence, "read", path, errno);
+    plugin_file file = plugin_fs_stat(path, false);
+    if (file.error) {
+        fail_stat(file.error, path, evidence);
         return;
     }
-    plugin_put_bool(evidence, "exists", true);
-    bool is_link = S_ISLNK(status.st_mode);
-    /* A link that leads nowhere, or where nothing is granted, is described itself. */
-    bool follow = is_link && stat(path, &target) == 0;
+    plugin_put_bool(evidence, "exists", file.exists);
+    if (!file.exists)
+        return;
+    bool is_link = is_a(&file, "symlink");
     plugin_put_bool(evidence, "is_symlink", is_link);
-    if (is_link)
-        put_target(evidence, path);
-    if (follow)
-        status = target;
-    plugin_put_bool(evidence, "is_dir", S_ISDIR(status.st_mode));
-    plugin_put_int(evidence, "size", status.st_size);
-    put_mod_time(evidence, &status);
-    put_owner(path, follow, evidence);
-    observe_content(config, path, status.st_mode, evidence);
+    if (is_link) {
+        /* A link that leads nowhere, or where nothing is granted, is described itself. */
+        plugin_file target = plugin_fs_stat(path, true);
+        plugin_put_string(evidence, "symlink_target", file.target);
+        if (!target.error && target.exists)
+            file = target;
+    }
+    plugin_put_bool(evidence, "is_dir", is_a(&file, "directory"));
+    plugin_put_int(evidence, "size", file.size);
+    put_mod_time(&file, evidence);
+    put_owner(&file, evidence);
+    observe_content(config, path, &file, evidence);
 }
 
 const plugin_info plugin = {

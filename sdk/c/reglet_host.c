@@ -267,24 +267,31 @@ PLUGIN_HOST_FUNCTION(fs_write)
 PLUGIN_HOST_FUNCTION(env_get)
 
 plugin_file plugin_fs_stat(const char *path, bool follow) {
+    enum { EXISTS, TYPE, SIZE, MODE, UID, GID, OWNER, GROUP, MOD_TIME, TARGET, COUNT };
+    static const char *const keys[] = {
+        [EXISTS] = "exists",     [TYPE] = "type",    [SIZE] = "size",   [MODE] = "mode",
+        [UID] = "uid",           [GID] = "gid",      [OWNER] = "owner", [GROUP] = "group",
+        [MOD_TIME] = "mod_time", [TARGET] = "target"};
     const plugin_error *error;
+    plugin_value values[COUNT];
     plugin_request *request = plugin_request_new();
     put_string(request, "path", path);
     plugin_put_bool(request, "follow", follow);
     plugin_value json = plugin_call_fs_stat(request, &error);
+    plugin__find_members(json, keys, values, COUNT);
     return (plugin_file){
         .error = error,
         .json = json,
-        .exists = plugin_bool(json, "exists"),
-        .type = plugin_string(json, "type"),
-        .size = plugin_int(json, "size"),
-        .mode = plugin_string(json, "mode"),
-        .uid = plugin_int(json, "uid"),
-        .gid = plugin_int(json, "gid"),
-        .owner = plugin_string(json, "owner"),
-        .group = plugin_string(json, "group"),
-        .mod_time = plugin_string(json, "mod_time"),
-        .target = plugin_string(json, "target"),
+        .exists = plugin_bool(values[EXISTS], NULL),
+        .type = plugin_string(values[TYPE], NULL),
+        .size = plugin_int(values[SIZE], NULL),
+        .mode = plugin_string(values[MODE], NULL),
+        .uid = plugin_int(values[UID], NULL),
+        .gid = plugin_int(values[GID], NULL),
+        .owner = plugin_string(values[OWNER], NULL),
+        .group = plugin_string(values[GROUP], NULL),
+        .mod_time = plugin_string(values[MOD_TIME], NULL),
+        .target = plugin_string(values[TARGET], NULL),
     };
 }
 

@@ -89,15 +89,25 @@ static int32_t take_hex4(struct cursor *c) {
     return value;
 }
 
+/* Whether a byte of a string stands for itself. */
+static bool is_plain(char character) {
+    return (unsigned char)character >= 0x20 && character != '"' && character != '\\';
+}
+
+/* The first byte from `at` on that does not stand for itself. */
+static const char *skip_plain(const char *at, const char *end) {
+    while (at < end && is_plain(*at))
+        at++;
+    return at;
+}
+
 static bool skip_string(struct cursor *c) {
     if (!take(c, '"'))
         return false;
-    while (c->at < c->end && (unsigned char)*c->at >= 0x20) {
+    for (c->at = skip_plain(c->at, c->end); c->at < c->end; c->at = skip_plain(c->at, c->end)) {
         char character = *c->at++;
-        if (character == '"')
-            return true;
         if (character != '\\')
-            continue;
+            return character == '"';
         char escape = peek(c);
         if (!escape || !strchr("\"\\/bfnrtu", escape))
             return false;
@@ -240,6 +250,8 @@ static bool string_equals(plugin_value value, const char *text) {
     struct cursor c = inside_string(value);
     size_t left = strlen(text), size;
     char bytes[4];
+    if (*c.at != '\\' && *c.at != (*text ? *text : '"')) /* nearly always */
+        return false;
     while ((size = next_character(&c, bytes)) > 0) {
         if (size > left || memcmp(text, bytes, size) != 0)
             return false;
@@ -249,20 +261,25 @@ static bool string_equals(plugin_value value, const char *text) {
     return left == 0;
 }
 
-/* The value of a key; the last one, when the key is there twice. */
-static plugin_value find_member(plugin_value object, const char *key) {
-    plugin_value found = {0}, name, value;
-    if (!object.text)
-        return found;
+/* Of a key that is there twice, the last value counts. */
+void plugin__find_members(plugin_value object, const char *const *keys, plugin_value *values, size_t count) {
+    memset(values, 0, count * sizeof *values);
     struct cursor c = {object.text, object.text + object.size};
-    if (!take(&c, '{'))
-        return found;
+    if (!object.text || !take(&c, '{'))
+        return;
+    plugin_value name, value;
     do {
         if (!next_value(&c, &name) || name.text[0] != '"' || !take(&c, ':') || !next_value(&c, &value))
             break;
-        if (string_equals(name, key))
-            found = value;
+        for (size_t i = 0; i < count; i++)
+            if (string_equals(name, keys[i]))
+                values[i] = value;
     } while (take(&c, ','));
+}
+
+static plugin_value find_member(plugin_value object, const char *key) {
+    plugin_value found;
+    plugin__find_members(object, &key, &found, 1);
     return found;
 }
 
@@ -333,10 +350,14 @@ const char *plugin_bytes(plugin_value object, const char *key, size_t *size) {
     struct cursor c = inside_string(value);
     char bytes[4];
     size_t length = 0, step;
-    while ((step = next_character(&c, bytes)) > 0) {
-        memcpy(out + length, bytes, step);
-        length += step;
-    }
+    do {
+        size_t plain = (size_t)(skip_plain(c.at, c.end) - c.at);
+        memcpy(out + length, c.at, plain);
+        c.at += plain;
+        step = next_character(&c, bytes);
+        memcpy(out + length + plain, bytes, step);
+        length += plain + step;
+    } while (step > 0);
     out[length] = '\0';
     *size = length;
     return out;
@@ -502,8 +523,12 @@ void plugin__put_string(struct json *json, const char *text, size_t size) {
     const unsigned char *at = (const unsigned char *)text, *end = at + size, *plain = at;
     plugin__put(json, "\"", 1);
     while (at < end) {
+        if (*at < 0x80 && is_plain((char)*at)) { /* nearly always */
+            at++;
+            continue;
+        }
         size_t step = utf8_size(at, (size_t)(end - at));
-        if (step > 1 || (step == 1 && *at >= 0x20 && *at != '"' && *at != '\\')) {
+        if (step > 1) {
             at += step;
             continue;
         }
@@ -587,10 +612,15 @@ void plugin_put_null(plugin_evidence *evidence, const char *key) {
 }
 
 void plugin_put_int(plugin_evidence *evidence, const char *key, int64_t value) {
-    char text[24];
-    snprintf(text, sizeof text, "%lld", (long long)value);
+    char text[24], *end = text + sizeof text, *at = end;
+    uint64_t left = value < 0 ? -(uint64_t)value : (uint64_t)value;
+    do
+        *--at = (char)('0' + left % 10);
+    while (left /= 10);
+    if (value < 0)
+        *--at = '-';
     plugin__put_key(&evidence->data, key);
-    plugin__put_text(&evidence->data, text);
+    plugin__put(&evidence->data, at, (size_t)(end - at));
 }
 
 void plugin_put_number(plugin_evidence *evidence, const char *key, double value) {

@@ -18,6 +18,8 @@ void *plugin__keep(size_t size);
 
 plugin_type plugin__type_of(plugin_value value); /* of a value that is there, and not null */
 bool plugin__parse_int(plugin_value value, int64_t *out);
+/* The values of several keys, in one pass; text NULL where there is none. */
+void plugin__find_members(plugin_value object, const char *const *keys, plugin_value *values, size_t count);
 /* The fallback of a field, when `object` is the config of this observe; else text NULL. */
 plugin_value plugin__fallback(plugin_value object, const char *key);
 
