@@ -35,6 +35,8 @@ struct options {
     bool no_cache;
     enum format format;
     bool check;
+    int64_t jobs; /* 0: not given */
+    bool ordered;
     enum verbosity verbosity;
     struct string_list operands; /* for a command that stops at its first operand, everything after it too */
 };

@@ -3,6 +3,7 @@
 
 #include "command.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,6 +15,7 @@
 enum { LOAD_TIMEOUT_MS = 5 * 60 * 1000 };
 
 static reglet_cancel_token *signalled; /* set once, before the handlers are installed */
+static volatile sig_atomic_t wake_fd = -1;
 
 /* The first signal cancels; the second one does what it would do to any program. */
 static void cancel_on_signal(int number) {
@@ -23,6 +25,14 @@ static void cancel_on_signal(int number) {
         raise(number);
     }
     reglet_cancel_token_cancel(signalled);
+    int saved = errno;
+    if (wake_fd >= 0)
+        (void)!write(wake_fd, &(uint64_t){1}, sizeof(uint64_t)); /* full: whoever waits is woken already */
+    errno = saved;
+}
+
+void session_wake_on_signal(int fd) {
+    wake_fd = fd;
 }
 
 static void catch_signals(reglet_cancel_token *token) {
@@ -37,8 +47,7 @@ static void catch_signals(reglet_cancel_token *token) {
     }
 }
 
-/* The file's name without directories and extension. */
-static char *default_name(const char *path) {
+char *session_default_name(const char *path) {
     const char *slash = strrchr(path, '/');
     const char *name = slash ? slash + 1 : path;
     const char *dot = strrchr(name, '.');
@@ -53,48 +62,43 @@ static const struct config_plugin *plugin_config(const struct session *session, 
 
 /* ---- the configuration ---- */
 
-static int read_config(struct session *session, const struct options *options, const char *name) {
+static int read_config(struct session *session, const struct options *options) {
     _cleanup_free_ char *message = NULL;
     if (!config_file_find(options->config_path, &session->config, &message)) {
         complain(options->command->name, "%s", message);
         return EXIT_BAD_USAGE;
     }
+    for (size_t i = 0; i < session->config.warnings.count && session->verbosity != QUIET; i++)
+        complain(NULL, "warn: %s", session->config.warnings.items[i]);
+    return EXIT_OK;
+}
+
+static void warn_of_missing_pin(const struct session *session, const char *name) {
     const struct config_file *config = &session->config;
-    if (session->verbosity == QUIET)
-        return EXIT_OK;
-    for (size_t i = 0; i < config->warnings.count; i++)
-        complain(NULL, "warn: %s", config->warnings.items[i]);
     const struct config_plugin *plugin = plugin_config(session, name);
     bool granted = plugin->capabilities.count + plugin->exec_pin_count > 0;
-    if (granted && !plugin->sha256 && config->level == REGLET_SECURITY_STANDARD)
+    if (granted && !plugin->sha256 && config->level == REGLET_SECURITY_STANDARD &&
+        session->verbosity != QUIET)
         complain(
             NULL,
             "warn: %s:%zu:%zu: plugin \"%s\" has capabilities but no sha256: any module loaded under this "
             "name gets them",
             config->path, plugin->line, plugin->column, name);
-    return EXIT_OK;
 }
 
-/* What level strict would refuse: grants to a name that is not pinned. */
-static bool lacks_pin(const struct session *session, const struct options *options, const char *name) {
-    const struct config_plugin *plugin = plugin_config(session, name);
-    return session->config.level == REGLET_SECURITY_STRICT && !plugin->sha256 &&
-           plugin->capabilities.count + plugin->exec_pin_count + options->grants.count > 0;
-}
-
-/* The library would say it too, but not where the pin belongs and who knows it. */
-static int refuse_without_pin(const struct session *session, const struct options *options,
-                              const char *name) {
+char *session_missing_pin(const struct session *session, const struct options *options, const char *name,
+                          const char *path) {
     const struct config_file *config = &session->config;
     const struct config_plugin *plugin = plugin_config(session, name);
-    const char *path = options->operands.items[0];
+    size_t granted = plugin->capabilities.count + plugin->exec_pin_count + options->grants.count;
+    if (config->level != REGLET_SECURITY_STRICT || plugin->sha256 || granted == 0)
+        return NULL;
     _cleanup_free_ char *word = shell_word(path);
-    complain(options->command->name,
-             "%s:%zu:%zu: security level strict grants only to pinned modules: plugin \"%s\" needs a sha256 "
-             "below its name in \"plugins\"; 'reglet grants --suggest%s %s' prints it",
-             config->path, plugin->name ? plugin->line : config->level_line,
-             plugin->name ? plugin->column : config->level_column, name, *path == '-' ? " --" : "", word);
-    return EXIT_BAD_USAGE;
+    return format_text(
+        "%s:%zu:%zu: security level strict grants only to pinned modules: plugin \"%s\" needs a sha256 "
+        "below its name in \"plugins\"; 'reglet grants --suggest%s %s' prints it",
+        config->path, plugin->name ? plugin->line : config->level_line,
+        plugin->name ? plugin->column : config->level_column, name, *path == '-' ? " --" : "", word);
 }
 
 /* ---- the runtime ---- */
@@ -144,6 +148,7 @@ static void set_limits(reglet_runtime_options *runtime, const struct session *se
     runtime->default_timeout_ms = options->timeout_ms ? options->timeout_ms : config->timeout_ms;
     runtime->max_evidence_bytes = config->max_evidence_bytes;
     runtime->check_config = options->check;
+    runtime->max_concurrent_calls = options->jobs;
     runtime->image_max_calls = options->fresh_init ? -1 : 0;
     runtime->compiler = options->compiler;
     runtime->cache_mode = session->cache ? REGLET_CACHE_OWN : REGLET_CACHE_SHARED;
@@ -202,8 +207,8 @@ static char *join(const struct string_list *list) {
     return text;
 }
 
-static int make_runtime(struct session *session, const struct options *options, const char *name,
-                        const char *sha256, reglet_error **err) {
+static int make_runtime(const struct session *session, const struct options *options, const char *name,
+                        const char *sha256, reglet_runtime **out, reglet_error **err) {
     struct lists lists = {.pin = {.plugin = name, .sha256 = sha256}};
     reglet_runtime_options runtime = REGLET_RUNTIME_OPTIONS_INIT;
     set_limits(&runtime, session, options);
@@ -217,8 +222,8 @@ static int make_runtime(struct session *session, const struct options *options, 
     runtime.nameservers = lists.nameservers;
     runtime.ca_file = options->ca_file;
     runtime.log = log_event;
-    runtime.log_user_data = &session->verbosity;
-    reglet_status status = reglet_runtime_new(&runtime, &session->runtime, err);
+    runtime.log_user_data = (void *)&session->verbosity;
+    reglet_status status = reglet_runtime_new(&runtime, out, err);
     string_list_clear(&lists.protected);
     free(lists.grants);
     free(lists.exec_pins);
@@ -228,72 +233,80 @@ static int make_runtime(struct session *session, const struct options *options, 
     return status == REGLET_OK ? EXIT_OK : operators ? EXIT_BAD_USAGE : EXIT_FAILED;
 }
 
-static int load(struct session *session, const struct options *options, const char *name,
-                reglet_error **err) {
+static int load(const struct session *session, reglet_runtime *runtime, const char *name, const char *path,
+                reglet_plugin **out, reglet_error **err) {
     reglet_load_options how = REGLET_LOAD_OPTIONS_INIT;
     how.timeout_ms = LOAD_TIMEOUT_MS;
     how.cancel = session->cancel;
-    reglet_status status = reglet_runtime_load_plugin_file(session->runtime, name, options->operands.items[0],
-                                                           &how, &session->plugin, err);
+    reglet_status status = reglet_runtime_load_plugin_file(runtime, name, path, &how, out, err);
     return status == REGLET_OK                     ? EXIT_OK
            : status == REGLET_ERR_INVALID_ARGUMENT ? EXIT_BAD_USAGE
                                                    : EXIT_FAILED;
 }
 
-static void unload(struct session *session) {
-    reglet_plugin_unref(session->plugin);
-    reglet_runtime_free(session->runtime);
-    session->plugin = NULL;
-    session->runtime = NULL;
+static int load_pinned(const struct session *session, const struct options *options, const char *name,
+                       const char *path, const char *sha256, struct loaded *out, reglet_error **err) {
+    int code = make_runtime(session, options, name, sha256, &out->runtime, err);
+    return code == EXIT_OK ? load(session, out->runtime, name, path, &out->plugin, err) : code;
+}
+
+int session_load(const struct session *session, const struct options *options, const char *name,
+                 const char *path, struct loaded *out, reglet_error **err) {
+    *out = (struct loaded){0};
+    warn_of_missing_pin(session, name);
+    return load_pinned(session, options, name, path, plugin_config(session, name)->sha256, out, err);
+}
+
+void loaded_clear(struct loaded *loaded) {
+    reglet_plugin_unref(loaded->plugin);
+    reglet_runtime_free(loaded->runtime);
+    *loaded = (struct loaded){0};
 }
 
 /*
  * `grants` answers at level strict for a name that is not pinned yet as it would be once it is: it is the command that
  * prints what to pin. The module is described once without grants to learn its sha256.
  */
-static int learn_sha256(struct session *session, const struct options *options, const char *name, char **out,
-                        reglet_error **err) {
+static int learn_sha256(const struct session *session, const struct options *options, const char *name,
+                        char **out, reglet_error **err) {
     reglet_runtime_options bare = REGLET_RUNTIME_OPTIONS_INIT;
+    struct loaded loaded = {0};
     const reglet_grants *grants = NULL;
     set_limits(&bare, session, options);
-    int code = reglet_runtime_new(&bare, &session->runtime, err) == REGLET_OK ? EXIT_OK : EXIT_FAILED;
+    int code = reglet_runtime_new(&bare, &loaded.runtime, err) == REGLET_OK ? EXIT_OK : EXIT_FAILED;
     if (code == EXIT_OK)
-        code = load(session, options, name, err);
-    if (code == EXIT_OK && reglet_plugin_grants(session->plugin, &session->call, &grants, err) != REGLET_OK)
+        code = load(session, loaded.runtime, name, options->operands.items[0], &loaded.plugin, err);
+    if (code == EXIT_OK && reglet_plugin_grants(loaded.plugin, &session->call, &grants, err) != REGLET_OK)
         code = EXIT_FAILED;
     if (code == EXIT_OK)
         *out = copy_text(grants->sha256, strlen(grants->sha256));
     reglet_grants_free(grants);
-    unload(session);
+    loaded_clear(&loaded);
     return code;
 }
 
 /* ---- the session ---- */
 
-static int open_plugin(struct session *session, const struct options *options, const char *name,
-                       reglet_error **err) {
-    const char *sha256 = plugin_config(session, name)->sha256;
-    _cleanup_free_ char *learned = NULL;
-    session->pinned = sha256 != NULL;
-    int code = EXIT_OK;
-    if (lacks_pin(session, options, name)) {
-        if (options->command->bit != COMMAND_GRANTS)
-            return refuse_without_pin(session, options, name);
-        code = learn_sha256(session, options, name, &learned, err);
-        sha256 = learned;
+static int open_plugin(struct session *session, const struct options *options, reglet_error **err) {
+    const char *path = options->operands.items[0];
+    _cleanup_free_ char *fallback = session_default_name(path);
+    const char *name = options->name ? options->name : fallback;
+    session->pinned = plugin_config(session, name)->sha256 != NULL;
+    _cleanup_free_ char *missing_pin = session_missing_pin(session, options, name, path);
+    if (!missing_pin)
+        return session_load(session, options, name, path, &session->loaded, err);
+    if (options->command->bit != COMMAND_GRANTS) {
+        complain(options->command->name, "%s", missing_pin);
+        return EXIT_BAD_USAGE;
     }
-    if (code == EXIT_OK)
-        code = make_runtime(session, options, name, sha256, err);
-    if (code == EXIT_OK)
-        code = load(session, options, name, err);
-    return code;
+    _cleanup_free_ char *learned = NULL;
+    int code = learn_sha256(session, options, name, &learned, err);
+    return code == EXIT_OK ? load_pinned(session, options, name, path, learned, &session->loaded, err) : code;
 }
 
-int session_open(struct session *session, const struct options *options, reglet_error **err) {
+int session_begin(struct session *session, const struct options *options, reglet_error **err) {
     *session = (struct session){.verbosity = options->verbosity, .call = REGLET_CALL_OPTIONS_INIT};
-    _cleanup_free_ char *fallback = default_name(options->operands.items[0]);
-    const char *name = options->name ? options->name : fallback;
-    int code = read_config(session, options, name);
+    int code = read_config(session, options);
     if (code != EXIT_OK)
         return code;
     code = reglet_cancel_token_new(&session->cancel, err) == REGLET_OK ? EXIT_OK : EXIT_FAILED;
@@ -302,15 +315,25 @@ int session_open(struct session *session, const struct options *options, reglet_
     if (code == EXIT_OK) {
         session->call.cancel = session->cancel;
         catch_signals(session->cancel);
-        code = open_plugin(session, options, name, err);
     }
     if (code != EXIT_OK && *err)
         complain_error(options->command->name, *err);
     return code;
 }
 
+int session_open(struct session *session, const struct options *options, reglet_error **err) {
+    int code = session_begin(session, options, err);
+    if (code != EXIT_OK)
+        return code;
+    code = open_plugin(session, options, err);
+    session->plugin = session->loaded.plugin;
+    if (code != EXIT_OK && *err)
+        complain_error(options->command->name, *err);
+    return code;
+}
+
 void session_close(struct session *session) {
-    unload(session);
+    loaded_clear(&session->loaded);
     reglet_cache_unref(session->cache);
     reglet_cancel_token_unref(session->cancel);
     config_file_clear(&session->config);
