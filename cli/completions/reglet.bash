@@ -4,7 +4,7 @@ _reglet_command() { # the command among the words before the cursor
     local i
     for ((i = 1; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in
-        describe | schema | grants | observe | run | version | help)
+        describe | schema | inspect | grants | observe | run | version | help)
             echo "${COMP_WORDS[i]}"
             return
             ;;
@@ -29,9 +29,11 @@ _reglet_has_module() {
 }
 
 _reglet() {
-    local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command common options
+    local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command common plugins options
     command=$(_reglet_command)
-    common='--name --grant --config --ca-file --nameserver --timeout --memory-limit --quiet --verbose --help'
+    common='--name --grant --config --ca-file --nameserver --timeout --memory-limit --compiler --cache-dir --no-cache
+        --quiet --verbose --help'
+    plugins="$common --fresh-init --format"
     COMPREPLY=()
 
     case $previous in
@@ -39,12 +41,16 @@ _reglet() {
         mapfile -t COMPREPLY < <(compgen -W 'json table' -- "$word")
         return
         ;;
+    --compiler)
+        mapfile -t COMPREPLY < <(compgen -W 'auto fast optimizing' -- "$word")
+        return
+        ;;
     --config | --values | --ca-file)
         compopt -o filenames 2>/dev/null
         mapfile -t COMPREPLY < <(compgen -f -- "$word")
         return
         ;;
-    --dir)
+    --dir | --cache-dir)
         compopt -o filenames 2>/dev/null
         mapfile -t COMPREPLY < <(compgen -d -- "$word")
         return
@@ -60,9 +66,9 @@ _reglet() {
     esac
 
     case $command in
-    describe | schema) options="$common --format" ;;
-    grants) options="$common --format --ask --suggest" ;;
-    observe) options="$common --format --values --check" ;;
+    describe | schema | inspect) options=$plugins ;;
+    grants) options="$plugins --ask --suggest" ;;
+    observe) options="$plugins --values --check" ;;
     run) options="$common --env --dir" ;;
     version) options='--format --help' ;;
     help) options='--help' ;;
@@ -75,7 +81,7 @@ _reglet() {
     elif [[ $word == -* ]]; then
         mapfile -t COMPREPLY < <(compgen -W "$options" -- "$word")
     elif [[ -z $command || $command == help ]]; then
-        mapfile -t COMPREPLY < <(compgen -W 'describe schema grants observe run version help' -- "$word")
+        mapfile -t COMPREPLY < <(compgen -W 'describe schema inspect grants observe run version help' -- "$word")
     elif [[ $command != version ]] && ! _reglet_has_module; then
         _reglet_modules "$word"
     fi

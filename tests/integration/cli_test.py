@@ -22,7 +22,7 @@ GUESTS = os.environ["REGLET_GUESTS"]
 SOURCE = os.environ["REGLET_SOURCE"]
 PLUGINS = os.environ["REGLET_PLUGINS"]
 FILE_PLUGIN = os.path.join(PLUGINS, "file.wasm")
-COMMANDS = ["describe", "schema", "grants", "observe", "run", "version", "help"]
+COMMANDS = ["describe", "schema", "inspect", "grants", "observe", "run", "version", "help"]
 
 
 def guest(name):
@@ -194,7 +194,7 @@ class Usage(CliTest):
         self.assert_code(0, result)
 
     def test_a_missing_module_is_one_line_and_exit_code_3(self):
-        for command in ["describe", "schema", "grants", "observe", "run"]:
+        for command in ["describe", "schema", "inspect", "grants", "observe", "run"]:
             result = self.reglet(command, "no/such.wasm")
             self.assert_code(3, result)
             self.assert_one_line(result.err)
@@ -233,7 +233,7 @@ class Help(CliTest):
             manual = file.read()
         with open(os.path.join(SOURCE, "cli/completions/_reglet"), encoding="utf-8") as file:
             zsh = file.read()
-        for command in COMMANDS[:5]:
+        for command in COMMANDS[:6]:
             self.assertTrue(f".Cm {command}" in manual, f"{command} is not in the manual")
             offered = self.complete_bash("reglet", command, "--")
             self.assertEqual(offered, self.options_of(command), command)
