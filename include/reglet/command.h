@@ -35,8 +35,8 @@ typedef struct reglet_command_options {
  *
  * @param out_exit_code  receives the command's exit code, 0 to 2^32-1, when it ended by itself
  * @return REGLET_OK when it ended by itself, whatever its code; any code of "a call that ran" or "limits" but
- *         REGLET_ERR_EXIT; REGLET_ERR_IO (a preopen cannot be opened); REGLET_ERR_CLOSED;
- *         REGLET_ERR_THREAD_STACK; REGLET_ERR_INVALID_ARGUMENT; REGLET_ERR_NO_MEMORY
+ *         REGLET_ERR_EXIT; REGLET_ERR_IO (a preopen cannot be opened, or no descriptor is left to wait with for its
+ *         turn); REGLET_ERR_CLOSED; REGLET_ERR_THREAD_STACK; REGLET_ERR_INVALID_ARGUMENT; REGLET_ERR_NO_MEMORY
  */
 REGLET_API reglet_status reglet_plugin_run_command(reglet_plugin *plugin,
                                                    const reglet_command_options *options,

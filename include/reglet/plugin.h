@@ -81,7 +81,7 @@ typedef struct reglet_description {
  *              runtime; untouched on failure
  * @return REGLET_OK; REGLET_ERR_PLUGIN with the plugin's own message; any code of "a call that ran" or
  * "limits" (base.h); REGLET_ERR_CLOSED; REGLET_ERR_THREAD_STACK; REGLET_ERR_INVALID_ARGUMENT;
- * REGLET_ERR_NO_MEMORY
+ * REGLET_ERR_NO_MEMORY; REGLET_ERR_IO (no descriptor is left to wait with for its turn)
  */
 REGLET_API reglet_status reglet_plugin_describe(reglet_plugin *plugin, const reglet_call_options *call,
                                                 const reglet_description **out, reglet_error **err);
@@ -127,16 +127,19 @@ REGLET_API void reglet_schema_free(const reglet_schema *schema);
  * visible. The plugin reaches what is granted to its name, and nothing else.
  *
  * Whatever goes wrong once the plugin was started (a trap, the deadline, a limit, an answer that is no
- * evidence) is no failure of this function: it is in the result, as the plugin error.
+ * evidence) is no failure of this function: it is in the result, as the plugin error. So are REGLET_ERR_TIMEOUT
+ * and REGLET_ERR_CANCELLED also where the call still waited to begin (max_concurrent_calls): a caller finds them
+ * in one place.
  *
  * @param config  NULL: an empty object. Read only; may be shared between threads during the call
  * @param call    NULL: defaults
  * @param out     receives the result, to be freed with reglet_result_free(); it outlives plugin and runtime;
  *                untouched on failure
  * @return REGLET_OK; REGLET_ERR_INVALID_CONFIG (with check_config: the field's name and what it should be);
- *         REGLET_ERR_CLOSED; REGLET_ERR_THREAD_STACK; REGLET_ERR_INVALID_ARGUMENT; REGLET_ERR_NO_MEMORY
+ *         REGLET_ERR_CLOSED; REGLET_ERR_THREAD_STACK; REGLET_ERR_INVALID_ARGUMENT; REGLET_ERR_NO_MEMORY;
+ *         REGLET_ERR_IO (it has to wait to begin, and no descriptor is left for that)
  *
- * Any thread; any number of calls at once.
+ * Any thread; any number of calls at once, of which max_concurrent_calls of the runtime run.
  */
 REGLET_API reglet_status reglet_plugin_observe(reglet_plugin *plugin, const reglet_config *config,
                                                const reglet_call_options *call, reglet_result **out,

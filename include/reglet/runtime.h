@@ -165,8 +165,11 @@ typedef struct reglet_runtime_options {
     /** A compiler that does not take a module leaves it to the other one, whichever this is. */
     reglet_compiler compiler;
 
-    /** Calls that run at once; a call beyond them waits until its deadline. 0: 1000. -1: unlimited. A call from inside a
-     * callback of another one never waits. */
+    /** Calls on this runtime's plugins that run at once. 0: 1000. -1: unlimited. A call beyond them waits, first come, first
+     * served, until its deadline passes or its token is cancelled; then nothing of the plugin ran, and the message says so.
+     * Plugins that were closed meanwhile answer REGLET_ERR_CLOSED. What is kept of a plugin (description, schema) is had
+     * without waiting. A call from inside a callback of another one, on the same thread, never waits and is not counted. A
+     * callback that has another thread call, and waits for that, does wait: with a deadline, or it may be for ever. */
     int64_t max_concurrent_calls;
 } reglet_runtime_options;
 

@@ -163,7 +163,7 @@ reglet_status reglet_plugin_grants(reglet_plugin *plugin, const reglet_call_opti
         return reglet__fail(err, REGLET_ERR_INVALID_ARGUMENT, REGLET_DOMAIN_RUNTIME,
                             "grants: plugin or out is NULL");
     struct visit visit;
-    reglet_status status = reglet__visit_begin(plugin, call, &visit, err);
+    reglet_status status = reglet__visit_begin(plugin, call, VISIT_ASKS, &visit, err);
     if (status != REGLET_OK)
         return status;
     struct listing *listing = calloc(1, sizeof *listing);
@@ -282,7 +282,7 @@ reglet_status reglet_plugin_ask(reglet_plugin *plugin, const char *request, cons
         return reglet__fail(err, REGLET_ERR_INVALID_ARGUMENT, REGLET_DOMAIN_RUNTIME,
                             "ask: plugin, request or out is NULL");
     struct visit visit;
-    reglet_status status = reglet__visit_begin(plugin, call, &visit, err);
+    reglet_status status = reglet__visit_begin(plugin, call, VISIT_ASKS, &visit, err);
     if (status != REGLET_OK)
         return status;
     struct verdict *answer = calloc(1, sizeof *answer);

@@ -121,7 +121,7 @@ reglet_status reglet_plugin_run_command(reglet_plugin *plugin, const reglet_comm
     reglet_status status = check_lists(&options, err);
     struct visit visit;
     if (status == REGLET_OK)
-        status = reglet__visit_begin(plugin, options.call, &visit, err);
+        status = reglet__visit_begin(plugin, options.call, VISIT_RUNS, &visit, err);
     if (status != REGLET_OK)
         return status;
     status = run_to_exit(&visit, &options, out_exit_code, err);

@@ -193,7 +193,7 @@ reglet_status reglet_plugin_inspect(reglet_plugin *plugin, const reglet_call_opt
         return reglet__fail(err, REGLET_ERR_INVALID_ARGUMENT, REGLET_DOMAIN_RUNTIME,
                             "inspect: plugin or out is NULL");
     struct visit visit;
-    reglet_status status = reglet__visit_begin(plugin, call, &visit, err);
+    reglet_status status = reglet__visit_begin(plugin, call, VISIT_RUNS, &visit, err);
     if (status != REGLET_OK)
         return status;
     struct reglet__inspected *inspected = reglet__inspected_new();

@@ -2,9 +2,9 @@
  * internal.h - what the files of this room share: the runtime, a plugin, a version of its module, one call.
  *
  * Locks, in the order in which they may be held: runtime, plugin. The observe path takes the plugin's once, for a few
- * instructions: to find the version it runs on and be counted. A version can be replaced and a plugin closed at any
+ * instructions: to find the version it runs on. A version can be replaced and a plugin closed at any
  * moment, so "which one, and I am using it" must be one step; without hazard pointers or the like, that is a lock. The
- * runtime's it takes only when the last call in flight ends.
+ * runtime's it takes only when the last call in flight ends, and that of its permits only where calls wait for one.
  */
 #ifndef REGLET_RUNTIME_INTERNAL_H
 #define REGLET_RUNTIME_INTERNAL_H
@@ -17,6 +17,7 @@
 #include "host/host.h"
 #include "policy/policy.h"
 #include "runtime/cache.h"
+#include "util/permits.h"
 #include "util/sha256.h"
 #include "wasi/wasi.h"
 
@@ -46,6 +47,7 @@ struct limits {
     int64_t timeout_ms; /* -1: none */
     uint64_t image_age_ms;
     uint64_t image_calls; /* 0: no images */
+    int64_t concurrent_calls;
 };
 
 /* All but the calls and the list of plugins is read only once the runtime is made. */
@@ -75,7 +77,8 @@ struct reglet_runtime {
     reglet_log_fn log;
     void *log_user_data;
 
-    atomic_uint calls;   /* in flight, on all plugins: those that are closed already as well */
+    struct reglet__permits permits; /* to run guest code: max_concurrent_calls */
+    atomic_uint calls;   /* in flight, those that wait with them; also on plugins that are closed already */
     pthread_cond_t idle; /* with `lock`: there is no call */
     pthread_mutex_t lock;
     reglet_plugin *plugins; /* by `next`; each holds a reference */
@@ -144,7 +147,7 @@ struct reglet_plugin {
 
     pthread_mutex_t lock;
     struct version *version;
-    bool closed;
+    atomic_bool closed; /* set under the lock */
 };
 
 /* Takes the module over. Refuses exports whose signature is not the ABI's, and imports that this runtime's embedder does not
@@ -170,18 +173,33 @@ struct visit {
     reglet_plugin *plugin;              /* referenced, and with it the runtime */
     struct version *version;            /* referenced */
     struct reglet__interrupt interrupt; /* the token is referenced */
+    bool nested;                        /* begun in a callback of another call */
+    bool has_permit;                    /* which visit_end() gives back */
     struct reglet__image *image;        /* referenced; NULL: the instance initialises itself */
     const char *request_id;             /* the caller's, or NULL */
     uint32_t *exit_code;                /* where an exit's code goes, one of describe's too; or NULL */
 };
 
+enum visit_kind {
+    VISIT_RUNS, /* will run guest code */
+    VISIT_ASKS  /* may find all that it asks for kept of an earlier visit */
+};
+
 /*
- * Checks the call's options, starts its clock and counts it in: reglet_runtime_free() waits for visit_end().
- * INVALID_ARGUMENT, THREAD_STACK, CLOSED.
+ * Checks the call's options, starts its clock and counts it in: reglet_runtime_free() waits for visit_end(), which is called
+ * on the same thread. A visit that runs guest code waits for its permit first, and then runs on what is there by then: it
+ * finds the plugin closed, replaced, or with an image that another call left.
+ * INVALID_ARGUMENT, THREAD_STACK, CLOSED, and what reglet__permit_take() returns.
  */
 reglet_status reglet__visit_begin(reglet_plugin *plugin, const reglet_call_options *options,
-                                  struct visit *visit, reglet_error **err);
+                                  enum visit_kind kind, struct visit *visit, reglet_error **err);
 void reglet__visit_end(struct visit *visit);
+
+/*
+ * Before guest code runs: waits for a permit. *taken is whether one is to be given back: a nested visit takes none, for what
+ * it waited for might be the call that it is part of. TIMEOUT, CANCELLED, IO, NO_MEMORY.
+ */
+reglet_status reglet__permit_take(const struct visit *visit, bool *taken, reglet_error **err);
 
 /* What is kept of a version, or made now, which may run the plugin. Borrowed from the version. */
 reglet_status reglet__visit_description(const struct visit *visit, const reglet_description **out,

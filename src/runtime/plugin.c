@@ -1,5 +1,7 @@
 #define _GNU_SOURCE
 #include <reglet/plugin.h>
+
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,6 +30,7 @@ reglet_status reglet__plugin_new(reglet_runtime *runtime, const char *name, stru
     plugin->name = copy;
     plugin->version = version;
     pthread_mutex_init(&plugin->lock, NULL);
+    atomic_init(&plugin->closed, false);
     *out = plugin;
     return REGLET_OK;
 }
@@ -52,17 +55,20 @@ const char *reglet_plugin_name(const reglet_plugin *plugin) {
     return plugin ? plugin->name : "";
 }
 
+static reglet_status fail_closed(const reglet_plugin *plugin, reglet_error **err) {
+    return reglet__fail(err, REGLET_ERR_CLOSED, REGLET_DOMAIN_RUNTIME, "plugin \"%s\" was closed",
+                        plugin->name);
+}
+
 reglet_status reglet__plugin_replace(reglet_plugin *plugin, struct version *version, reglet_error **err) {
     pthread_mutex_lock(&plugin->lock);
-    bool closed = plugin->closed;
+    bool closed = atomic_load(&plugin->closed);
     struct version *old = closed ? version : plugin->version;
     if (!closed)
         plugin->version = version;
     pthread_mutex_unlock(&plugin->lock);
     reglet__version_unref(old);
-    return closed ? reglet__fail(err, REGLET_ERR_CLOSED, REGLET_DOMAIN_RUNTIME, "plugin \"%s\" was closed",
-                                 plugin->name)
-                  : REGLET_OK;
+    return closed ? fail_closed(plugin, err) : REGLET_OK;
 }
 
 bool reglet__plugin_has_hash(reglet_plugin *plugin, const struct reglet__sha256 *hash) {
@@ -76,46 +82,86 @@ void reglet_plugin_close(reglet_plugin *plugin) {
     if (!plugin)
         return;
     pthread_mutex_lock(&plugin->lock);
-    plugin->closed = true;
+    atomic_store(&plugin->closed, true);
     pthread_mutex_unlock(&plugin->lock);
     reglet__runtime_forget(plugin->runtime, plugin);
 }
 
-static reglet_status enter(reglet_plugin *plugin, struct version **out, struct reglet__image **image,
-                           reglet_error **err) {
+/* --- Visits ---------------------------------------------------------------------------------------------- */
+
+/* Visits that this thread is in, on plugins of any runtime: one within the other, by way of callbacks. */
+static _Thread_local unsigned depth;
+
+static reglet_status fail_waiting(const struct visit *visit, reglet_status status, int reason,
+                                  reglet_error **err) {
+    long long limit = visit->plugin->runtime->limits.concurrent_calls;
+    if (status == REGLET_ERR_NO_MEMORY)
+        return reglet__fail_memory(err);
+    if (status == REGLET_ERR_IO)
+        return reglet__fail_errno(
+            err, status, REGLET_DOMAIN_RUNTIME, reason,
+            "as many calls run as max_concurrent_calls allows, and no descriptor is left to wait with: %s",
+            reglet__errno_text(reason));
+    return reglet__fail(err, status, REGLET_DOMAIN_RUNTIME,
+                        "%s while it waited: %lld %s running, which is all that max_concurrent_calls allows",
+                        status == REGLET_ERR_TIMEOUT ? "the call's deadline passed"
+                                                     : "the call was cancelled",
+                        limit, limit == 1 ? "call is" : "calls are");
+}
+
+reglet_status reglet__permit_take(const struct visit *visit, bool *taken, reglet_error **err) {
+    if (visit->nested)
+        return REGLET_OK;
+    reglet_status status = reglet__permits_take(&visit->plugin->runtime->permits, &visit->interrupt);
+    if (status != REGLET_OK)
+        return fail_waiting(visit, status, errno, err);
+    *taken = true;
+    return REGLET_OK;
+}
+
+static reglet_status enter(struct visit *visit, reglet_error **err) {
+    reglet_plugin *plugin = visit->plugin;
     struct reglet__image *expired = NULL;
     pthread_mutex_lock(&plugin->lock);
-    bool closed = plugin->closed;
+    bool closed = atomic_load(&plugin->closed);
     if (!closed) {
-        atomic_fetch_add(&plugin->runtime->calls, 1);
-        *out = plugin->version;
+        visit->version = plugin->version;
         atomic_fetch_add_explicit(&plugin->version->references, 1, memory_order_relaxed);
-        *image = reglet__kept_image(plugin->version, &expired);
+        visit->image = reglet__kept_image(plugin->version, &expired);
     }
     pthread_mutex_unlock(&plugin->lock);
     reglet__image_unref(expired);
-    if (!closed)
-        return REGLET_OK;
-    return reglet__fail(err, REGLET_ERR_CLOSED, REGLET_DOMAIN_RUNTIME, "plugin \"%s\" was closed",
-                        plugin->name);
+    return closed ? fail_closed(plugin, err) : REGLET_OK;
 }
 
 reglet_status reglet__visit_begin(reglet_plugin *plugin, const reglet_call_options *options,
-                                  struct visit *visit, reglet_error **err) {
+                                  enum visit_kind kind, struct visit *visit, reglet_error **err) {
+    *visit = (struct visit){0};
     reglet_status status =
         reglet__call_begin(plugin->runtime, options, &visit->interrupt, &visit->request_id, err);
-    if (status == REGLET_OK)
-        status = enter(plugin, &visit->version, &visit->image, err);
     if (status != REGLET_OK)
         return status;
     visit->plugin = reglet_plugin_ref(plugin);
-    visit->exit_code = NULL;
     reglet_cancel_token_ref(visit->interrupt.token);
-    return REGLET_OK;
+    visit->nested = depth++ > 0;
+    /* Before it looks whether the plugin is closed: reglet_runtime_free() closes first, and then waits. */
+    atomic_fetch_add(&plugin->runtime->calls, 1);
+    if (atomic_load(&plugin->closed)) /* it need not wait to learn that */
+        status = fail_closed(plugin, err);
+    if (status == REGLET_OK && kind == VISIT_RUNS)
+        status = reglet__permit_take(visit, &visit->has_permit, err);
+    if (status == REGLET_OK)
+        status = enter(visit, err);
+    if (status != REGLET_OK)
+        reglet__visit_end(visit);
+    return status;
 }
 
 void reglet__visit_end(struct visit *visit) {
     reglet_runtime *runtime = visit->plugin->runtime;
+    if (visit->has_permit)
+        reglet__permits_give(&runtime->permits);
+    depth--;
     reglet_cancel_token_unref(visit->interrupt.token);
     reglet__image_unref(visit->image);
     reglet__version_unref(visit->version);
@@ -139,7 +185,7 @@ reglet_status reglet_plugin_describe(reglet_plugin *plugin, const reglet_call_op
     if (!plugin || !out)
         return null_argument("describe", err);
     struct visit visit;
-    reglet_status status = reglet__visit_begin(plugin, call, &visit, err);
+    reglet_status status = reglet__visit_begin(plugin, call, VISIT_ASKS, &visit, err);
     if (status != REGLET_OK)
         return status;
     const reglet_description *kept = NULL;
@@ -155,7 +201,7 @@ reglet_status reglet_plugin_schema(reglet_plugin *plugin, const reglet_call_opti
     if (!plugin || !out)
         return null_argument("schema", err);
     struct visit visit;
-    reglet_status status = reglet__visit_begin(plugin, call, &visit, err);
+    reglet_status status = reglet__visit_begin(plugin, call, VISIT_ASKS, &visit, err);
     if (status != REGLET_OK)
         return status;
     const reglet_schema *kept = NULL;
@@ -205,21 +251,22 @@ static reglet_status observe(struct visit *visit, const reglet_config *config, r
     size_t size = 2;
     if (config && reglet__config_json(config, &json, &size) != REGLET_OK)
         return reglet__fail_memory(err);
-    _cleanup_error_ reglet_error *error = NULL;
-    uint32_t exit_code = 0;
-    visit->exit_code = &exit_code;
     reglet_status status =
-        visit->plugin->runtime->check_config ? check_config(visit, config, &error) : REGLET_OK;
-    if (status == REGLET_OK)
-        status = run_observe(visit, json, size, out, &error);
-    if (status == REGLET_OK)
-        return REGLET_OK;
+        visit->plugin->runtime->check_config ? check_config(visit, config, err) : REGLET_OK;
+    return status == REGLET_OK ? run_observe(visit, json, size, out, err) : status;
+}
+
+/* One deadline and one token end a call, also while it waits to begin: what they do is in the result in any case. */
+static reglet_status conclude(reglet_status status, reglet_error *error, uint32_t exit_code,
+                              reglet_result **out, reglet_error **err) {
     if (!is_plugins_doing(status)) {
         if (err)
-            *err = take_ptr(error);
+            *err = error;
+        else
+            reglet_error_free(error);
         return status;
     }
-    reglet_result *result = reglet__result_from_error(take_ptr(error), exit_code);
+    reglet_result *result = reglet__result_from_error(error, exit_code);
     if (!result)
         return reglet__fail_memory(err);
     *out = result;
@@ -232,10 +279,13 @@ reglet_status reglet_plugin_observe(reglet_plugin *plugin, const reglet_config *
     if (!plugin || !out)
         return null_argument("observe", err);
     struct visit visit;
-    reglet_status status = reglet__visit_begin(plugin, call, &visit, err);
-    if (status != REGLET_OK)
-        return status;
-    status = observe(&visit, config, out, err);
-    reglet__visit_end(&visit);
-    return status;
+    reglet_error *error = NULL;
+    uint32_t exit_code = 0;
+    reglet_status status = reglet__visit_begin(plugin, call, VISIT_RUNS, &visit, &error);
+    if (status == REGLET_OK) {
+        visit.exit_code = &exit_code;
+        status = observe(&visit, config, out, &error);
+        reglet__visit_end(&visit);
+    }
+    return status == REGLET_OK ? REGLET_OK : conclude(status, error, exit_code, out, err);
 }

@@ -59,7 +59,7 @@ static reglet_status number_option(const char *name, int64_t given, int64_t fall
 
 static reglet_status take_limits(const reglet_runtime_options *options, struct limits *limits,
                                  reglet_error **err) {
-    uint64_t mib = 0, timeout = 0;
+    uint64_t mib = 0, timeout = 0, calls = 0;
     reglet_status status = number_option("memory_limit_mib", options->memory_limit_mib,
                                          REGLET__DEFAULT_MEMORY_MIB, REGLET__MAX_MEMORY_MIB, true, &mib, err);
     if (status == REGLET_OK)
@@ -84,8 +84,12 @@ static reglet_status take_limits(const reglet_runtime_options *options, struct l
     if (status == REGLET_OK)
         status = number_option("image_max_calls", options->image_max_calls, REGLET__DEFAULT_IMAGE_CALLS,
                                INT64_MAX, true, &limits->image_calls, err);
+    if (status == REGLET_OK)
+        status = number_option("max_concurrent_calls", options->max_concurrent_calls,
+                               REGLET__DEFAULT_CONCURRENT_CALLS, INT64_MAX, true, &calls, err);
     if (limits->image_calls == UINT64_MAX) /* -1 */
         limits->image_calls = 0;
+    limits->concurrent_calls = calls > INT64_MAX ? INT64_MAX : (int64_t)calls; /* nobody can have as many */
     limits->memory = (mib == UINT64_MAX ? (uint64_t)REGLET__MAX_MEMORY_MIB : mib) << 20;
     limits->timeout_ms = timeout == UINT64_MAX ? -1 : (int64_t)timeout;
     return status;
@@ -196,6 +200,7 @@ void reglet__runtime_unref(reglet_runtime *runtime) {
     free(runtime->working_directory);
     free(runtime->wasi_missing);
     reglet_cache_unref(runtime->cache);
+    reglet__permits_destroy(&runtime->permits);
     pthread_cond_destroy(&runtime->idle);
     pthread_mutex_destroy(&runtime->lock);
     free(runtime);
@@ -217,6 +222,7 @@ static reglet_status configure(reglet_runtime *runtime, const reglet_runtime_opt
         status = take_environment(runtime, err);
     if (status == REGLET_OK)
         status = find_wasi_host(runtime, err);
+    reglet__permits_init(&runtime->permits, runtime->limits.concurrent_calls);
     runtime->check_config = options->check_config;
     runtime->log = options->log;
     runtime->log_user_data = options->log_user_data;

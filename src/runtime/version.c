@@ -84,11 +84,17 @@ static const char *describe_export(const struct version *version) {
     return version->generation == 1 ? "describe" : "_manifest";
 }
 
-/* Runs one of the exports that tell about the plugin: without any grant. */
+/* Runs one of the exports that tell about the plugin: without any grant. A visit that only asks needs its permit now. */
 static reglet_status ask(const struct visit *visit, const char *name, struct answer *answer,
                          reglet_error **err) {
     const struct call_setup setup = {.visit = visit};
-    return reglet__call_export(&setup, name, NULL, 0, answer, visit->exit_code, err);
+    bool taken = false;
+    reglet_status status = visit->has_permit ? REGLET_OK : reglet__permit_take(visit, &taken, err);
+    if (status == REGLET_OK)
+        status = reglet__call_export(&setup, name, NULL, 0, answer, visit->exit_code, err);
+    if (taken)
+        reglet__permits_give(&visit->plugin->runtime->permits);
+    return status;
 }
 
 reglet_status reglet__visit_description(const struct visit *visit, const reglet_description **out,
