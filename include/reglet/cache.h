@@ -42,11 +42,64 @@ typedef struct reglet_cache_options {
 REGLET_API reglet_status reglet_cache_new(const reglet_cache_options *options, reglet_cache **out,
                                           reglet_error **err);
 
+/** The directory of its code files, also when it is not there; NULL when it keeps none. Borrowed. Any thread. */
+REGLET_API const char *reglet_cache_directory(const reglet_cache *cache);
+
 /** Takes one more reference; returns its argument. NULL is allowed. Any thread. */
 REGLET_API reglet_cache *reglet_cache_ref(reglet_cache *cache);
 
 /** Gives a reference back; a runtime holds its own. The last one frees. NULL is allowed. Any thread. */
 REGLET_API void reglet_cache_unref(reglet_cache *cache);
+
+/** One file of compiled code. */
+typedef struct reglet_cache_entry {
+    size_t struct_size; /**< size of the structure that the library filled in */
+    const char *sha256; /**< of the module, 64 hexadecimal digits */
+    const char
+        *compiler;   /**< "fast", "optimizing", or "" for code that another version, setting or CPU needs */
+    uint64_t bytes;  /**< of the file */
+    int64_t used_ms; /**< when it was used last, in milliseconds since 1970 */
+} reglet_cache_entry;
+
+/** Called for each file; valid during the call. Returns whether to go on. */
+typedef bool (*reglet_cache_entry_fn)(void *user_data, const reglet_cache_entry *entry);
+
+/**
+ * Tells of every file, the one used last first. A directory that is not there has none.
+ *
+ * @return REGLET_OK; REGLET_ERR_IO (the directory cannot be used, and why); REGLET_ERR_INVALID_ARGUMENT; REGLET_ERR_NO_MEMORY
+ *
+ * Any thread.
+ */
+REGLET_API reglet_status reglet_cache_list(reglet_cache *cache, reglet_cache_entry_fn each, void *user_data,
+                                           reglet_error **err);
+
+/** What is removed. All zero (but struct_size) is the default; NULL as well. */
+typedef struct reglet_cache_prune_options {
+    size_t struct_size; /**< sizeof(reglet_cache_prune_options); REGLET_CACHE_PRUNE_OPTIONS_INIT sets it */
+    bool all;           /**< every file */
+    int64_t max_age_ms; /**< files that were not used for longer. 0: however long */
+    int64_t
+        max_bytes; /**< of those that stay; the files used least recently go. 0: the cache's. -1: unlimited */
+} reglet_cache_prune_options;
+
+#define REGLET_CACHE_PRUNE_OPTIONS_INIT REGLET_STRUCT_INIT(reglet_cache_prune_options)
+
+/** What was removed. */
+typedef struct reglet_cache_pruned {
+    uint64_t files;
+    uint64_t bytes;
+} reglet_cache_pruned;
+
+/**
+ * Removes files that this version cannot use (damaged, of another version or CPU, left half written by a process that was
+ * killed), and what the options say. Code that a process runs stays with it.
+ *
+ * @param out  receives what was removed; may be NULL
+ * @return as reglet_cache_list()
+ */
+REGLET_API reglet_status reglet_cache_prune(reglet_cache *cache, const reglet_cache_prune_options *options,
+                                            reglet_cache_pruned *out, reglet_error **err);
 
 REGLET_END_DECLS
 

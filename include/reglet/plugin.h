@@ -123,6 +123,19 @@ REGLET_API reglet_status reglet_plugin_schema(reglet_plugin *plugin, const regle
 REGLET_API void reglet_schema_free(const reglet_schema *schema);
 
 /**
+ * Waits until the optimising compiler's code is in use, for calls that begin after it returns; has it made when no call has
+ * asked for it yet. At once when the plugin runs on such code already.
+ *
+ * @param call  deadline and token of the waiting; what is compiled goes on without it. NULL: the runtime's defaults
+ * @return REGLET_OK; REGLET_ERR_INVALID_MODULE (the optimising compiler does not take the module, with its words: the plugin
+ *         stays on the code it has); REGLET_ERR_TIMEOUT; REGLET_ERR_CANCELLED; REGLET_ERR_CLOSED;
+ *         REGLET_ERR_INVALID_ARGUMENT (also when the runtime's compiler is REGLET_COMPILER_FAST); REGLET_ERR_THREAD_STACK;
+ *         REGLET_ERR_IO (no descriptor is left to wait with); REGLET_ERR_NO_MEMORY
+ */
+REGLET_API reglet_status reglet_plugin_optimize(reglet_plugin *plugin, const reglet_call_options *call,
+                                                reglet_error **err);
+
+/**
  * Observes, in a fresh instance: nothing that an earlier or a concurrent call did to the plugin's state is
  * visible. The plugin reaches what is granted to its name, and nothing else.
  *

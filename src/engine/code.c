@@ -273,11 +273,3 @@ void reglet__code_clear(struct reglet__code *code) {
         wasmtime_module_delete(take_ptr(code->module));
     reglet__image_unref(take_ptr(code->initial));
 }
-
-__attribute__((weak)) reglet_status reglet__store_put(struct reglet__store *store,
-                                                      const struct reglet__code_key *key,
-                                                      const struct iovec *parts, size_t part_count,
-                                                      reglet_error **err) {
-    (void)store, (void)key, (void)parts, (void)part_count;
-    return reglet__fail(err, REGLET_ERR_UNSUPPORTED, REGLET_DOMAIN_ENGINE, "no files of compiled code yet");
-}

@@ -56,8 +56,6 @@ size_t reglet__module_code_bytes(const struct reglet__module *module);
 
 struct reglet__module *reglet__module_ref(struct reglet__module *module);
 void reglet__module_unref(struct reglet__module *module);
-/* Whether anybody but the caller holds a reference, at this moment. */
-bool reglet__module_is_shared(const struct reglet__module *module);
 /*
  * Looks an export up. Returns its signature ("ii->I") when it is a function whose types are all numbers;
  * "memory", "global", "table" or "other" when it is something else; NULL when there is none. Borrowed from

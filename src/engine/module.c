@@ -359,7 +359,3 @@ void reglet__module_unref(struct reglet__module *module) {
     if (module && atomic_fetch_sub_explicit(&module->references, 1, memory_order_acq_rel) == 1)
         module_free(module);
 }
-
-bool reglet__module_is_shared(const struct reglet__module *module) {
-    return atomic_load(&module->references) > 1;
-}

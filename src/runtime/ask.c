@@ -143,7 +143,7 @@ static reglet_status list(const struct visit *visit, struct listing *listing, re
     const struct reglet__policy *policy = NULL;
     const reglet_description *description = NULL;
     reglet_status status = reglet__visit_policy(visit, &policy, err);
-    if (status == REGLET_OK && reglet__version_describes(visit->version))
+    if (status == REGLET_OK && reglet__visit_describes(visit))
         status = reglet__visit_description(visit, &description, err);
     if (status != REGLET_OK)
         return status;

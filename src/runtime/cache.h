@@ -1,36 +1,56 @@
 /*
- * cache.h - compilations: started once for the same bytes, waited for under a deadline, kept for the next who
- * asks.
+ * cache.h - what the compilations of a cache share: the engine, the list of them, the files.
  */
 #ifndef REGLET_RUNTIME_CACHE_H
 #define REGLET_RUNTIME_CACHE_H
 
+#include <pthread.h>
 #include <reglet/cache.h>
+#include <stdatomic.h>
 
 #include "engine/engine.h"
-#include "util/sha256.h"
+
+struct reglet__compilation;
+
+struct entry {
+    struct entry *next; /* used last comes first */
+    struct reglet__compilation *compilation;
+};
+
+struct reglet_cache {
+    atomic_uint references;
+    struct reglet__engine *engine;
+    pthread_mutex_t
+        lock; /* guards the list and `writing`; never held while something is compiled or written */
+    struct entry *entries;
+    size_t idle_max; /* modules kept though nobody uses them; 0: none is kept, in use or not */
+
+    char *directory; /* of the files, or NULL: there are none */
+    uint64_t max_bytes;
+    pthread_mutex_t store_lock;  /* guards the next two; may be held while `lock` is not */
+    struct reglet__store *store; /* opened when it is first needed */
+    bool store_tried;
+    unsigned writing; /* files */
+    pthread_cond_t written;
+};
 
 /* The cache that runtimes share when they are given none. Takes a reference. */
 reglet_status reglet__cache_shared(reglet_cache **out, reglet_error **err);
 
-/* One that keeps nothing; for runtimes that want none. It runs on the shared one's engine. */
+/* One that keeps nothing, not in files either; for runtimes that want none. */
 reglet_status reglet__cache_none(reglet_cache **out, reglet_error **err);
 
-/* One compilation, running or done. Reference counted. */
-struct reglet__compilation;
+/* Where this user's caches are by default, to be freed; NULL when nobody says so. NO_MEMORY. */
+reglet_status reglet__cache_default_directory(char **out);
 
-/* Finds or starts the compilation of these bytes (copied), in a thread of its own. */
-reglet_status reglet__compilation_start(reglet_cache *cache, const struct reglet__sha256 *hash,
-                                        const void *wasm, size_t size, struct reglet__compilation **out,
-                                        reglet_error **err);
+/* Its files; NULL: there are none. The first time that they cannot be used, *err says why. */
+struct reglet__store *reglet__cache_store(reglet_cache *cache, reglet_error **err);
 
-/*
- * Waits for its end; once for each start, and gives the reference back. REGLET_OK with a reference to the
- * module; what the compiler said; TIMEOUT or CANCELLED, when the compilation goes on: if nobody waits for it
- * any more when it ends, its result is thrown away.
- */
-reglet_status reglet__compilation_wait(struct reglet__compilation *compilation,
-                                       const struct reglet__interrupt *interrupt, struct reglet__module **out,
-                                       reglet_error **err);
+/* Around the writing of a file. */
+void reglet__cache_begin_writing(reglet_cache *cache);
+void reglet__cache_end_writing(reglet_cache *cache);
+
+/* Waits until no file is being written: a process that ends before has compiled for nothing. */
+void reglet__cache_settle(reglet_cache *cache);
 
 #endif

@@ -130,13 +130,13 @@ static reglet_status open_call(struct call *call, uint32_t *exit_code, reglet_er
         .ends_by_exit = call->setup->command != NULL,
         .states = {[REGLET__ROOM_WASI] = call->wasi, [REGLET__ROOM_HOST] = &call->host},
     };
-    return reglet__guest_new(call->setup->visit->version->module, &options, &call->guest, exit_code, err);
+    return reglet__guest_new(call->setup->visit->module, &options, &call->guest, exit_code, err);
 }
 
 /* --- The guest ABI --------------------------------------------------------------------------------------- */
 
 static bool exports(const struct call *call, const char *name) {
-    return reglet__module_export(call->setup->visit->version->module, name) != NULL;
+    return reglet__module_export(call->setup->visit->module, name) != NULL;
 }
 
 static reglet_status run_if_exported(struct call *call, const char *name, uint32_t *exit_code,
@@ -206,7 +206,7 @@ static reglet_status run_export(struct call *call, const char *name, const char 
 reglet_status reglet__call_export(const struct call_setup *setup, const char *name, const char *input,
                                   size_t input_size, struct answer *answer, uint32_t *exit_code,
                                   reglet_error **err) {
-    const struct reglet__module *module = setup->visit->version->module;
+    const struct reglet__module *module = setup->visit->module;
     const char *missing = !reglet__module_export(module, name)                  ? name
                           : input && !reglet__module_export(module, "allocate") ? "allocate"
                                                                                 : NULL;
@@ -220,7 +220,7 @@ reglet_status reglet__call_export(const struct call_setup *setup, const char *na
 }
 
 reglet_status reglet__call_command(const struct call_setup *setup, uint32_t *exit_code, reglet_error **err) {
-    if (!reglet__module_export(setup->visit->version->module, "_start"))
+    if (!reglet__module_export(setup->visit->module, "_start"))
         return reglet__fail(err, REGLET_ERR_MISSING_EXPORT, REGLET_DOMAIN_PLUGIN,
                             "the module does not export \"_start\"; it is no WASI command");
     struct call call = {.setup = setup};

@@ -46,8 +46,7 @@ static void refuse(const struct visit *visit, const char *reason) {
 
 static void take(const struct visit *visit, struct reglet__guest *guest) {
     struct reglet__image *image = NULL;
-    const char *reached = reglet__guest_reached(guest),
-               *missing = reglet__module_no_image(visit->version->module);
+    const char *reached = reglet__guest_reached(guest), *missing = reglet__module_no_image(visit->module);
     if (missing)
         refuse(visit, missing);
     else if (reached)

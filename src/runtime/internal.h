@@ -16,7 +16,7 @@
 #include "engine/engine.h"
 #include "host/host.h"
 #include "policy/policy.h"
-#include "runtime/cache.h"
+#include "runtime/compilation.h"
 #include "util/permits.h"
 #include "util/sha256.h"
 #include "wasi/wasi.h"
@@ -54,6 +54,7 @@ struct limits {
 struct reglet_runtime {
     atomic_uint references; /* the owner's, and one for each plugin object */
     reglet_cache *cache;
+    reglet_compiler compiler;
     struct reglet__host_setup *host_setup;
     char *working_directory;
     struct grant *grants;
@@ -110,6 +111,10 @@ void reglet__runtime_log(const reglet_runtime *runtime, reglet_log_event *event)
 void reglet__runtime_say(const reglet_runtime *runtime, reglet_log_level level, const char *plugin,
                          const char *format, ...) REGLET_PRINTF(4, 5);
 
+/* Says what went wrong with files of compiled code, if something did. */
+void reglet__say_notice(const reglet_runtime *runtime, const char *plugin,
+                        struct reglet__compilation *compilation);
+
 /* Removes a plugin from the list, if it is there, and gives the list's reference back. */
 void reglet__runtime_forget(reglet_runtime *runtime, reglet_plugin *plugin);
 
@@ -130,7 +135,8 @@ struct kept_image {
 /* One module under a name. Immutable, but for what is learned from the plugin once and then kept. Reference counted. */
 struct version {
     atomic_uint references;
-    struct reglet__module *module;
+    struct reglet__compilation *compilation; /* of which this is a user */
+    struct reglet__module *module; /* its code, as far as a call has seen; guarded by the plugin's lock */
     struct reglet__sha256 hash;
     int generation; /* of the ABI, 1 or 2 */
     _Atomic(const reglet_description *) description;
@@ -150,14 +156,14 @@ struct reglet_plugin {
     atomic_bool closed; /* set under the lock */
 };
 
-/* Takes the module over. Refuses exports whose signature is not the ABI's, and imports that this runtime's embedder does not
- * provide. */
-reglet_status reglet__version_new(const reglet_runtime *runtime, struct reglet__module *module,
-                                  const struct reglet__sha256 *hash, struct version **out,
-                                  reglet_error **err);
+/*
+ * Takes the compilation, as its user, and the module over. Refuses exports whose signature is not the ABI's, and imports that
+ * this runtime's embedder does not provide.
+ */
+reglet_status reglet__version_new(const reglet_runtime *runtime, struct reglet__compilation *compilation,
+                                  struct reglet__module *module, const struct reglet__sha256 *hash,
+                                  struct version **out, reglet_error **err);
 void reglet__version_unref(struct version *version);
-/* Whether the module can say what it is: a command cannot. */
-bool reglet__version_describes(const struct version *version);
 /* Whether a declaration stands for everything of its kind: a bare "*" or "**". */
 bool reglet__declares_all(const reglet_declared_capability *declared);
 
@@ -172,6 +178,7 @@ bool reglet__plugin_has_hash(reglet_plugin *plugin, const struct reglet__sha256 
 struct visit {
     reglet_plugin *plugin;              /* referenced, and with it the runtime */
     struct version *version;            /* referenced */
+    struct reglet__module *module;      /* referenced: the code that this call runs */
     struct reglet__interrupt interrupt; /* the token is referenced */
     bool nested;                        /* begun in a callback of another call */
     bool has_permit;                    /* which visit_end() gives back */
@@ -207,6 +214,8 @@ reglet_status reglet__visit_description(const struct visit *visit, const reglet_
 reglet_status reglet__visit_schema(const struct visit *visit, const reglet_schema **out, reglet_error **err);
 reglet_status reglet__visit_policy(const struct visit *visit, const struct reglet__policy **out,
                                    reglet_error **err);
+/* Whether the module can say what it is: a command cannot. */
+bool reglet__visit_describes(const struct visit *visit);
 
 /* --- Images ---------------------------------------------------------------------------------------------- */
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "runtime/internal.h"
+#include "util/cleanup.h"
 #include "util/fail.h"
 #include "util/limits.h"
 #include "util/options.h"
@@ -151,12 +152,16 @@ static reglet_status compile(struct load *load, struct version **out, reglet_err
         return reglet__fail(err, status, REGLET_DOMAIN_RUNTIME,
                             "plugin \"%s\": the load was given up before it began", load->name);
     reglet_cancel_token_ref(load->interrupt.token);
-    status = reglet__compilation_start(load->runtime->cache, &load->hash, load->wasm, load->size,
-                                       &compilation, &error);
+    status = reglet__compilation_start(load->runtime->cache, &load->hash, load->runtime->compiler, load->wasm,
+                                       load->size, &compilation, &error);
     if (status == REGLET_OK)
         status = reglet__compilation_wait(compilation, &load->interrupt, &module, &error);
     if (status == REGLET_OK)
-        status = reglet__version_new(load->runtime, module, &load->hash, out, &error);
+        status = reglet__version_new(load->runtime, take_ptr(compilation), module, &load->hash, out, &error);
+    else
+        reglet__compilation_leave(compilation);
+    if (status == REGLET_OK)
+        reglet__say_notice(load->runtime, load->name, (*out)->compilation);
     if (status != REGLET_OK)
         reglet__fail_errno(err, status, reglet_error_domain(error), reglet_error_errno(error),
                            "plugin \"%s\": %s", load->name, reglet_error_message(error));

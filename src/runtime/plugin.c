@@ -119,19 +119,36 @@ reglet_status reglet__permit_take(const struct visit *visit, bool *taken, reglet
     return REGLET_OK;
 }
 
+/* Under the lock: takes what this call runs on. An image is of the module as it was rewritten, by whichever compiler. */
+static void take_version(struct visit *visit, struct version *version, struct reglet__module **replaced,
+                         struct reglet__image **expired) {
+    struct reglet__module *better = reglet__compilation_better(version->compilation, version->module);
+    if (better) {
+        *replaced = version->module;
+        version->module = better;
+    }
+    visit->version = version;
+    atomic_fetch_add_explicit(&version->references, 1, memory_order_relaxed);
+    visit->module = reglet__module_ref(version->module);
+    if (!reglet__module_no_image(version->module))
+        visit->image = reglet__kept_image(version, expired);
+}
+
 static reglet_status enter(struct visit *visit, reglet_error **err) {
     reglet_plugin *plugin = visit->plugin;
+    struct reglet__module *replaced = NULL;
     struct reglet__image *expired = NULL;
     pthread_mutex_lock(&plugin->lock);
     bool closed = atomic_load(&plugin->closed);
-    if (!closed) {
-        visit->version = plugin->version;
-        atomic_fetch_add_explicit(&plugin->version->references, 1, memory_order_relaxed);
-        visit->image = reglet__kept_image(plugin->version, &expired);
-    }
+    if (!closed)
+        take_version(visit, plugin->version, &replaced, &expired);
     pthread_mutex_unlock(&plugin->lock);
+    reglet__module_unref(replaced);
     reglet__image_unref(expired);
-    return closed ? fail_closed(plugin, err) : REGLET_OK;
+    if (closed)
+        return fail_closed(plugin, err);
+    reglet__say_notice(plugin->runtime, plugin->name, visit->version->compilation);
+    return REGLET_OK;
 }
 
 reglet_status reglet__visit_begin(reglet_plugin *plugin, const reglet_call_options *options,
@@ -164,6 +181,7 @@ void reglet__visit_end(struct visit *visit) {
     depth--;
     reglet_cancel_token_unref(visit->interrupt.token);
     reglet__image_unref(visit->image);
+    reglet__module_unref(visit->module);
     reglet__version_unref(visit->version);
     if (atomic_fetch_sub(&runtime->calls, 1) == 1) {
         pthread_mutex_lock(&runtime->lock);
@@ -285,7 +303,22 @@ reglet_status reglet_plugin_observe(reglet_plugin *plugin, const reglet_config *
     if (status == REGLET_OK) {
         visit.exit_code = &exit_code;
         status = observe(&visit, config, out, &error);
+        reglet__compilation_improve(visit.version->compilation);
         reglet__visit_end(&visit);
     }
     return status == REGLET_OK ? REGLET_OK : conclude(status, error, exit_code, out, err);
+}
+
+reglet_status reglet_plugin_optimize(reglet_plugin *plugin, const reglet_call_options *call,
+                                     reglet_error **err) {
+    if (!plugin)
+        return reglet__fail(err, REGLET_ERR_INVALID_ARGUMENT, REGLET_DOMAIN_RUNTIME,
+                            "optimize: plugin is NULL");
+    struct visit visit;
+    reglet_status status = reglet__visit_begin(plugin, call, VISIT_ASKS, &visit, err);
+    if (status != REGLET_OK)
+        return status;
+    status = reglet__compilation_wait_improved(visit.version->compilation, &visit.interrupt, err);
+    reglet__visit_end(&visit);
+    return status;
 }

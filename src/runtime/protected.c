@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "runtime/internal.h"
+#include "util/cleanup.h"
 #include "util/fail.h"
 
 static reglet_status keep(void *user_data, const char *path) {
@@ -16,6 +17,18 @@ static reglet_status keep(void *user_data, const char *path) {
         return REGLET_ERR_NO_MEMORY;
     runtime->protected_path_count++;
     return REGLET_OK;
+}
+
+/* Who writes compiled code can run it, in this process or in a later one of the same user. */
+static reglet_status protect_caches(reglet_runtime *runtime) {
+    _cleanup_free_ char *usual = NULL;
+    const char *own = reglet_cache_directory(runtime->cache);
+    reglet_status status = reglet__cache_default_directory(&usual);
+    if (status == REGLET_OK && usual)
+        status = reglet__wasi_resolve_path(usual, runtime->working_directory, keep, runtime);
+    if (status != REGLET_ERR_NO_MEMORY && own)
+        status = reglet__wasi_resolve_path(own, runtime->working_directory, keep, runtime);
+    return status;
 }
 
 /* The links on the way as well as what they lead to: a plugin must not put another in the place of one. */
@@ -37,5 +50,5 @@ reglet_status reglet__take_protected_paths(const reglet_runtime_options *options
                 "runtime options: protected path %zu (\"%s\") should name a file or a directory", i,
                 path ? path : "");
     }
-    return REGLET_OK;
+    return protect_caches(runtime) == REGLET_ERR_NO_MEMORY ? reglet__fail_memory(err) : REGLET_OK;
 }

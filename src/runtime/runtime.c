@@ -38,6 +38,13 @@ void reglet__runtime_say(const reglet_runtime *runtime, reglet_log_level level, 
     reglet__runtime_log(runtime, &event);
 }
 
+void reglet__say_notice(const reglet_runtime *runtime, const char *plugin,
+                        struct reglet__compilation *compilation) {
+    _cleanup_free_ char *notice = reglet__compilation_notice(compilation);
+    if (notice)
+        reglet__runtime_say(runtime, REGLET_LOG_WARN, plugin, "cache of compiled code: %s", notice);
+}
+
 /* --- Options --------------------------------------------------------------------------------------------- */
 
 /* One numeric option: its name, what was given, and what it may be. */
@@ -140,6 +147,11 @@ reglet_status reglet__check_name(const char *name, const char *where, reglet_err
 
 static reglet_status take_cache(const reglet_runtime_options *options, reglet_runtime *runtime,
                                 reglet_error **err) {
+    if ((unsigned)options->compiler > REGLET_COMPILER_OPTIMIZING)
+        return reglet__fail(err, REGLET_ERR_INVALID_ARGUMENT, REGLET_DOMAIN_RUNTIME,
+                            "runtime options: compiler is %d, which is none of REGLET_COMPILER_…",
+                            (int)options->compiler);
+    runtime->compiler = options->compiler;
     switch (options->cache_mode) {
     case REGLET_CACHE_SHARED: return reglet__cache_shared(&runtime->cache, err);
     case REGLET_CACHE_NONE: return reglet__cache_none(&runtime->cache, err);
@@ -210,8 +222,8 @@ REGLET_DEFINE_CLEANUP(reglet_runtime *, reglet__runtime_unref);
 static reglet_status configure(reglet_runtime *runtime, const reglet_runtime_options *options,
                                reglet_error **err) {
     static reglet_status (*const steps[])(const reglet_runtime_options *, reglet_runtime *,
-                                          reglet_error **) = {take_strings, reglet__take_grants,
-                                                              reglet__take_protected_paths, take_cache};
+                                          reglet_error **) = {take_strings, reglet__take_grants, take_cache,
+                                                              reglet__take_protected_paths};
     /* First of all: it takes over what belongs to the functions of the embedder. */
     reglet_status status = take_host_functions(options, runtime, err);
     if (status == REGLET_OK)
@@ -284,5 +296,6 @@ void reglet_runtime_free(reglet_runtime *runtime) {
     while (atomic_load(&runtime->calls))
         pthread_cond_wait(&runtime->idle, &runtime->lock);
     pthread_mutex_unlock(&runtime->lock);
+    reglet__cache_settle(runtime->cache);
     reglet__runtime_unref(runtime);
 }

@@ -49,18 +49,20 @@ static reglet_status check_open_imports(const reglet_runtime *runtime, const str
     return REGLET_OK;
 }
 
-reglet_status reglet__version_new(const reglet_runtime *runtime, struct reglet__module *module,
-                                  const struct reglet__sha256 *hash, struct version **out,
-                                  reglet_error **err) {
+reglet_status reglet__version_new(const reglet_runtime *runtime, struct reglet__compilation *compilation,
+                                  struct reglet__module *module, const struct reglet__sha256 *hash,
+                                  struct version **out, reglet_error **err) {
     reglet_status status = check_open_imports(runtime, module, err);
     if (status == REGLET_OK)
         status = check_exports(module, err);
     struct version *version = status == REGLET_OK ? calloc(1, sizeof *version) : NULL;
     if (!version) {
         reglet__module_unref(module);
+        reglet__compilation_leave(compilation);
         return status == REGLET_OK ? reglet__fail_memory(err) : status;
     }
     atomic_init(&version->references, 1);
+    version->compilation = compilation;
     version->module = module;
     version->hash = *hash;
     bool second = reglet__module_export(module, "_manifest") || reglet__module_export(module, "_observe");
@@ -77,6 +79,7 @@ void reglet__version_unref(struct version *version) {
     reglet__policy_free(atomic_load(&version->policy));
     reglet__kept_image_clear(&version->kept);
     reglet__module_unref(version->module);
+    reglet__compilation_leave(version->compilation);
     free(version);
 }
 
@@ -126,7 +129,7 @@ static reglet_status ask_schema(const struct visit *visit, const reglet_schema *
     struct answer answer = {0};
     reglet_status status = REGLET_OK;
     *out = NULL;
-    if (version->generation == 2 && reglet__module_export(version->module, "_manifest")) {
+    if (version->generation == 2 && reglet__module_export(visit->module, "_manifest")) {
         status = ask(visit, "_manifest", &answer, err);
         if (status == REGLET_OK)
             status = reglet__schema_from_manifest(answer.bytes, answer.size, out, err);
@@ -134,7 +137,7 @@ static reglet_status ask_schema(const struct visit *visit, const reglet_schema *
     }
     if (status != REGLET_OK || *out)
         return status;
-    const char *name = reglet__module_export(version->module, "_schema") ? "_schema" : "schema";
+    const char *name = reglet__module_export(visit->module, "_schema") ? "_schema" : "schema";
     status = ask(visit, name, &answer, err);
     if (status == REGLET_OK)
         status = reglet__schema_parse(answer.bytes, answer.size, out, err);
@@ -159,8 +162,8 @@ reglet_status reglet__visit_schema(const struct visit *visit, const reglet_schem
 
 /* --- What a version may do ------------------------------------------------------------------------------- */
 
-bool reglet__version_describes(const struct version *version) {
-    return reglet__module_export(version->module, describe_export(version)) != NULL;
+bool reglet__visit_describes(const struct visit *visit) {
+    return reglet__module_export(visit->module, describe_export(visit->version)) != NULL;
 }
 
 bool reglet__declares_all(const reglet_declared_capability *declared) {
@@ -244,7 +247,7 @@ static reglet_status make_policy(const struct visit *visit, struct reglet__polic
      * declared nothing. */
     bool strict = plugin->runtime->security_level == REGLET_SECURITY_STRICT;
     reglet__policy_set_strict(policy, strict);
-    if ((!shared && !strict) || !reglet__version_describes(visit->version))
+    if ((!shared && !strict) || !reglet__visit_describes(visit))
         return REGLET_OK;
     const reglet_description *description = NULL;
     reglet_status status = reglet__visit_description(visit, &description, err);

@@ -1,0 +1,471 @@
+#define _GNU_SOURCE
+#include "runtime/compilation.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "util/cleanup.h"
+#include "util/event.h"
+#include "util/fail.h"
+#include "util/limits.h"
+#include "util/thread.h"
+
+/*
+ * Belongs to its users, to its threads while they run, and to the cache's list. A thread makes the first code (`first`); when
+ * that came from the fast compiler, and has answered, a second thread makes better code (`improved`).
+ */
+struct reglet__compilation {
+    atomic_uint references;
+    atomic_uint users;
+    reglet_cache *cache; /* users and threads hold references to it */
+    struct reglet__sha256 hash;
+    reglet_compiler choice;
+    void *wasm; /* while a thread may still need it */
+    size_t size;
+
+    struct reglet__event first, improved;
+    atomic_bool has_first, has_improved; /* what the events say, at no cost */
+    atomic_bool improving;               /* it was asked for, or is not to be had */
+
+    pthread_mutex_t lock;          /* guards the rest */
+    struct reglet__module *module; /* the best code there is, or … */
+    reglet_status status;          /* … why there is none … */
+    char *message;                 /* … in words */
+    reglet_status improved_status; /* the same of the better code */
+    char *improved_message;
+    char *notice;
+    atomic_bool has_notice;
+};
+
+static struct reglet__compilation *compilation_ref(struct reglet__compilation *compilation) {
+    atomic_fetch_add_explicit(&compilation->references, 1, memory_order_relaxed);
+    return compilation;
+}
+
+void reglet__compilation_unref(struct reglet__compilation *compilation) {
+    if (!compilation || atomic_fetch_sub_explicit(&compilation->references, 1, memory_order_acq_rel) != 1)
+        return;
+    reglet__module_unref(compilation->module);
+    reglet__event_clear(&compilation->first);
+    reglet__event_clear(&compilation->improved);
+    pthread_mutex_destroy(&compilation->lock);
+    free(compilation->wasm);
+    free(compilation->message);
+    free(compilation->improved_message);
+    free(compilation->notice);
+    free(compilation);
+}
+REGLET_DEFINE_CLEANUP(struct reglet__compilation *, reglet__compilation_unref);
+
+void reglet__compilation_leave(struct reglet__compilation *compilation) {
+    if (!compilation)
+        return;
+    atomic_fetch_sub(&compilation->users, 1);
+    reglet__compilation_unref(compilation);
+}
+
+bool reglet__compilation_is_idle(const struct reglet__compilation *compilation) {
+    return atomic_load(&compilation->users) == 0 && atomic_load(&compilation->has_first);
+}
+
+static reglet_status compilation_new(reglet_cache *cache, const struct reglet__sha256 *hash,
+                                     reglet_compiler choice, const void *wasm, size_t size,
+                                     struct reglet__compilation **out, reglet_error **err) {
+    struct reglet__compilation *compilation = calloc(1, sizeof *compilation);
+    void *copy = compilation ? malloc(size ? size : 1) : NULL;
+    if (!copy) {
+        free(compilation);
+        return reglet__fail_memory(err);
+    }
+    atomic_init(&compilation->references, 1);
+    pthread_mutex_init(&compilation->lock, NULL);
+    reglet__event_init(&compilation->first);
+    reglet__event_init(&compilation->improved);
+    compilation->cache = cache;
+    compilation->hash = *hash;
+    compilation->choice = choice;
+    compilation->wasm = copy;
+    compilation->size = size;
+    if (size)
+        memcpy(copy, wasm, size);
+    *out = compilation;
+    return REGLET_OK;
+}
+
+/* --- What is said once ------------------------------------------------------------------------------------- */
+
+/* The first thing that went wrong with files; the call works without them. Takes the error over. */
+static void note(struct reglet__compilation *compilation, reglet_error *error) {
+    if (!error)
+        return;
+    pthread_mutex_lock(&compilation->lock);
+    if (!compilation->notice) {
+        compilation->notice = strdup(reglet_error_message(error));
+        atomic_store(&compilation->has_notice, compilation->notice != NULL);
+    }
+    pthread_mutex_unlock(&compilation->lock);
+    reglet_error_free(error);
+}
+
+char *reglet__compilation_notice(struct reglet__compilation *compilation) {
+    if (!atomic_load_explicit(&compilation->has_notice, memory_order_relaxed))
+        return NULL;
+    pthread_mutex_lock(&compilation->lock);
+    char *notice = take_ptr(compilation->notice);
+    atomic_store(&compilation->has_notice, false);
+    pthread_mutex_unlock(&compilation->lock);
+    return notice;
+}
+
+/* --- Code from files, and to them -------------------------------------------------------------------------- */
+
+static struct reglet__code_key key_of(const struct reglet__compilation *compilation,
+                                      enum reglet__compiler compiler) {
+    return (struct reglet__code_key){compilation->hash,
+                                     reglet__engine_compatibility(compilation->cache->engine, compiler)};
+}
+
+static struct reglet__store *get_store(struct reglet__compilation *compilation) {
+    reglet_error *error = NULL;
+    struct reglet__store *store = reglet__cache_store(compilation->cache, &error);
+    note(compilation, error);
+    return store;
+}
+
+/* Whatever is wrong with a file, the module is compiled again, and that replaces it. */
+static struct reglet__module *map_file(struct reglet__compilation *compilation,
+                                       enum reglet__compiler compiler) {
+    struct reglet__store *store = get_store(compilation);
+    struct reglet__code_key key = key_of(compilation, compiler);
+    struct reglet__code_file file = {.fd = -1};
+    struct reglet__module *module = NULL;
+    reglet_error *error = NULL;
+    if (store && reglet__store_get(store, &key, &file, &error) == REGLET_OK && file.fd >= 0) {
+        if (reglet__module_map(compilation->cache->engine, compiler, &file, compilation->wasm,
+                               compilation->size, &module, &error) != REGLET_OK)
+            reglet__store_remove(store, &key);
+        reglet__code_file_close(&file);
+    }
+    note(compilation, error);
+    return module;
+}
+
+/* Whether there will be a file of it; if so, writing has begun. */
+static bool begin_saving(struct reglet__compilation *compilation, const struct reglet__module *module) {
+    if (!module || reglet__module_is_from_file(module) || !get_store(compilation))
+        return false;
+    reglet__cache_begin_writing(compilation->cache);
+    return true;
+}
+
+static void save(struct reglet__compilation *compilation, struct reglet__module *module) {
+    struct reglet__code_key key = key_of(compilation, reglet__module_compiler(module));
+    reglet_error *error = NULL;
+    reglet__module_save(module, get_store(compilation), &key, &error);
+    note(compilation, error);
+    reglet__cache_end_writing(compilation->cache);
+}
+
+/* --- The first code ---------------------------------------------------------------------------------------- */
+
+/* Files first: optimised code, if it may be and is there. */
+static reglet_status get_code(struct reglet__compilation *compilation, struct reglet__module **out,
+                              reglet_error **err) {
+    bool optimised = compilation->choice != REGLET_COMPILER_FAST,
+         fast = compilation->choice != REGLET_COMPILER_OPTIMIZING;
+    *out = optimised ? map_file(compilation, REGLET__OPTIMIZING) : NULL;
+    if (!*out && fast)
+        *out = map_file(compilation, REGLET__FAST);
+    if (*out)
+        return REGLET_OK;
+    const struct reglet__compile_options options = {.compiler = fast ? REGLET__FAST : REGLET__OPTIMIZING,
+                                                    .other_too = true};
+    return reglet__module_compile(compilation->cache->engine, compilation->wasm, compilation->size, &options,
+                                  out, err);
+}
+
+static bool may_improve(const struct reglet__compilation *compilation, const struct reglet__module *module) {
+    return module && compilation->choice == REGLET_COMPILER_AUTO &&
+           reglet__module_compiler(module) == REGLET__FAST;
+}
+
+/* Takes the compilation out of the list, if it is there; returns whether it was. Under the cache's lock. */
+static bool remove_entry(reglet_cache *cache, const struct reglet__compilation *compilation) {
+    for (struct entry **at = &cache->entries; *at; at = &(*at)->next) {
+        struct entry *entry = *at;
+        if (entry->compilation != compilation)
+            continue;
+        *at = entry->next;
+        free(entry);
+        return true;
+    }
+    return false;
+}
+
+/* Makes the outcome known. What failed, or what everybody gave up, is not kept. Takes the module over. */
+static void finish_first(struct reglet__compilation *compilation, struct reglet__module *module,
+                         reglet_status status, const reglet_error *error) {
+    reglet_cache *cache = compilation->cache;
+    bool improves = may_improve(compilation, module);
+    if (!improves)
+        free(take_ptr(compilation->wasm));
+    atomic_store(&compilation->improving, !improves);
+    pthread_mutex_lock(&compilation->lock);
+    compilation->module = module;
+    compilation->status = status;
+    compilation->message = error ? strdup(reglet_error_message(error)) : NULL;
+    pthread_mutex_unlock(&compilation->lock);
+
+    pthread_mutex_lock(&cache->lock);
+    bool keep = status == REGLET_OK && cache->idle_max > 0 && atomic_load(&compilation->users) > 0;
+    bool listed = !keep && remove_entry(cache, compilation);
+    atomic_store(&compilation->has_first, true);
+    pthread_mutex_unlock(&cache->lock);
+    reglet__event_set(&compilation->first);
+    if (listed)
+        reglet__compilation_unref(compilation);
+}
+
+static void *make_first(void *argument) {
+    struct reglet__compilation *compilation = argument;
+    reglet_cache *cache = compilation->cache;
+    struct reglet__module *module = NULL;
+    reglet_error *error = NULL;
+    reglet_status status = get_code(compilation, &module, &error);
+    /* Who waits goes on before the file is written, but does not end the process before it is. */
+    bool saves = begin_saving(compilation, module);
+    struct reglet__module *saved = saves ? reglet__module_ref(module) : NULL;
+    finish_first(compilation, module, status, error);
+    if (saves)
+        save(compilation, saved);
+    reglet__module_unref(saved);
+    reglet_error_free(error);
+    reglet__compilation_unref(compilation);
+    reglet_cache_unref(cache);
+    return NULL;
+}
+
+/* Starts a thread, which holds a reference to the compilation and one to the cache. Returns an errno. */
+static int start(struct reglet__compilation *compilation, const char *name, void *(*run)(void *)) {
+    reglet_cache_ref(compilation->cache);
+    int error = reglet__thread_start(NULL, name, run, compilation_ref(compilation));
+    if (error) {
+        reglet_cache_unref(compilation->cache);
+        reglet__compilation_unref(compilation);
+    }
+    return error;
+}
+
+/* --- Finding it -------------------------------------------------------------------------------------------- */
+
+/* Under the cache's lock. What is found comes first in the list. */
+static struct reglet__compilation *find(reglet_cache *cache, const struct reglet__sha256 *hash,
+                                        reglet_compiler choice) {
+    for (struct entry **at = &cache->entries; *at; at = &(*at)->next) {
+        struct entry *entry = *at;
+        if (!reglet__sha256_equal(&entry->compilation->hash, hash) || entry->compilation->choice != choice)
+            continue;
+        *at = entry->next;
+        entry->next = cache->entries;
+        cache->entries = entry;
+        return entry->compilation;
+    }
+    return NULL;
+}
+
+/* Drops the modules that nobody uses, but for those used last. Under the cache's lock. */
+static void drop_idle(reglet_cache *cache) {
+    size_t idle = 0;
+    for (struct entry **at = &cache->entries; *at;) {
+        struct entry *entry = *at;
+        if (reglet__compilation_is_idle(entry->compilation) && ++idle > cache->idle_max) {
+            *at = entry->next;
+            reglet__compilation_unref(entry->compilation);
+            free(entry);
+        } else {
+            at = &entry->next;
+        }
+    }
+}
+
+/* Under the cache's lock. */
+static reglet_status find_or_start(reglet_cache *cache, const struct reglet__sha256 *hash,
+                                   reglet_compiler choice, const void *wasm, size_t size,
+                                   struct reglet__compilation **out, reglet_error **err) {
+    struct reglet__compilation *known = find(cache, hash, choice);
+    if (known) {
+        *out = compilation_ref(known);
+        return REGLET_OK;
+    }
+    _cleanup_(reglet__compilation_unref_p)
+    struct reglet__compilation *compilation = NULL;
+    _cleanup_free_ struct entry *entry = malloc(sizeof *entry);
+    if (!entry)
+        return reglet__fail_memory(err);
+    reglet_status status = compilation_new(cache, hash, choice, wasm, size, &compilation, err);
+    if (status != REGLET_OK)
+        return status;
+    int error = start(compilation, "reglet-compile", make_first);
+    if (error)
+        return reglet__fail_errno(err, REGLET_ERR_NO_MEMORY, REGLET_DOMAIN_RUNTIME, error,
+                                  "no thread can be started to compile the module: %s",
+                                  reglet__errno_text(error));
+    *entry = (struct entry){cache->entries, compilation_ref(compilation)};
+    cache->entries = take_ptr(entry);
+    drop_idle(cache);
+    *out = take_ptr(compilation);
+    return REGLET_OK;
+}
+
+reglet_status reglet__compilation_start(reglet_cache *cache, const struct reglet__sha256 *hash,
+                                        reglet_compiler choice, const void *wasm, size_t size,
+                                        struct reglet__compilation **out, reglet_error **err) {
+    pthread_mutex_lock(&cache->lock);
+    reglet_status status = find_or_start(cache, hash, choice, wasm, size, out, err);
+    /* Using begins here, so that a compilation that ends at once still finds somebody who wants it. */
+    if (status == REGLET_OK)
+        atomic_fetch_add(&(*out)->users, 1);
+    pthread_mutex_unlock(&cache->lock);
+    return status;
+}
+
+/* --- Waiting for it ---------------------------------------------------------------------------------------- */
+
+/* `what` as in "load", `done` as in "compiled". */
+static reglet_status given_up(reglet_status status, int error_number, const char *what, const char *done,
+                              reglet_error **err) {
+    switch (status) {
+    case REGLET_ERR_TIMEOUT:
+        return reglet__fail(err, status, REGLET_DOMAIN_RUNTIME,
+                            "the %s's deadline passed while the module was %s", what, done);
+    case REGLET_ERR_CANCELLED:
+        return reglet__fail(err, status, REGLET_DOMAIN_RUNTIME,
+                            "the %s was cancelled while the module was %s", what, done);
+    case REGLET_ERR_IO:
+        return reglet__fail_errno(err, status, REGLET_DOMAIN_RUNTIME, error_number,
+                                  "no descriptor to wait for the compilation with: %s",
+                                  reglet__errno_text(error_number));
+    default: return reglet__fail_memory(err);
+    }
+}
+
+reglet_status reglet__compilation_wait(struct reglet__compilation *compilation,
+                                       const struct reglet__interrupt *interrupt, struct reglet__module **out,
+                                       reglet_error **err) {
+    reglet_status status = reglet__event_wait(&compilation->first, interrupt);
+    if (status != REGLET_OK)
+        return given_up(status, errno, "load", "compiled", err);
+    pthread_mutex_lock(&compilation->lock);
+    status = compilation->status;
+    if (status == REGLET_OK)
+        *out = reglet__module_ref(compilation->module);
+    else if (compilation->message)
+        reglet__fail(err, status, REGLET_DOMAIN_ENGINE, "%s", compilation->message);
+    else
+        status = reglet__fail_memory(err);
+    pthread_mutex_unlock(&compilation->lock);
+    return status;
+}
+
+/* --- Better code ------------------------------------------------------------------------------------------- */
+
+static void finish_improved(struct reglet__compilation *compilation, struct reglet__module *module,
+                            reglet_status status, const reglet_error *error) {
+    struct reglet__module *old = NULL;
+    free(take_ptr(compilation->wasm));
+    pthread_mutex_lock(&compilation->lock);
+    if (module) {
+        old = compilation->module;
+        compilation->module = module;
+    }
+    compilation->improved_status = status;
+    compilation->improved_message = error ? strdup(reglet_error_message(error)) : NULL;
+    pthread_mutex_unlock(&compilation->lock);
+    atomic_store(&compilation->has_improved, true);
+    reglet__event_set(&compilation->improved);
+    reglet__module_unref(old);
+}
+
+static void *make_improved(void *argument) {
+    struct reglet__compilation *compilation = argument;
+    reglet_cache *cache = compilation->cache;
+    const struct reglet__compile_options options = {.compiler = REGLET__OPTIMIZING, .in_background = true};
+    reglet_error *error = NULL;
+    setpriority(PRIO_PROCESS, 0, PRIO_MAX - 1); /* of this thread */
+    struct reglet__module *module = map_file(compilation, REGLET__OPTIMIZING);
+    reglet_status status = module ? REGLET_OK
+                                  : reglet__module_compile(cache->engine, compilation->wasm,
+                                                           compilation->size, &options, &module, &error);
+    bool saves = begin_saving(compilation, module);
+    struct reglet__module *saved = saves ? reglet__module_ref(module) : NULL;
+    finish_improved(compilation, module, status, error);
+    if (saves)
+        save(compilation, saved);
+    reglet__module_unref(saved);
+    reglet_error_free(error);
+    reglet__compilation_unref(compilation);
+    reglet_cache_unref(cache);
+    return NULL;
+}
+
+bool reglet__compilation_improve(struct reglet__compilation *compilation) {
+    if (atomic_load_explicit(&compilation->improving, memory_order_relaxed) ||
+        atomic_exchange(&compilation->improving, true))
+        return true;
+    if (start(compilation, "reglet-improve", make_improved) == 0)
+        return true;
+    atomic_store(&compilation->improving, false); /* the next call tries again */
+    return false;
+}
+
+bool reglet__compilation_is_improving(struct reglet__compilation *compilation) {
+    pthread_mutex_lock(&compilation->lock);
+    bool could = may_improve(compilation, compilation->module);
+    pthread_mutex_unlock(&compilation->lock);
+    return could && atomic_load(&compilation->improving) && !atomic_load(&compilation->has_improved);
+}
+
+struct reglet__module *reglet__compilation_better(struct reglet__compilation *compilation,
+                                                  const struct reglet__module *current) {
+    if (!atomic_load_explicit(&compilation->has_improved, memory_order_acquire) ||
+        reglet__module_compiler(current) == REGLET__OPTIMIZING)
+        return NULL;
+    pthread_mutex_lock(&compilation->lock);
+    struct reglet__module *better =
+        compilation->module == current ? NULL : reglet__module_ref(compilation->module);
+    pthread_mutex_unlock(&compilation->lock);
+    return better;
+}
+
+reglet_status reglet__compilation_wait_improved(struct reglet__compilation *compilation,
+                                                const struct reglet__interrupt *interrupt,
+                                                reglet_error **err) {
+    pthread_mutex_lock(&compilation->lock);
+    bool optimised = reglet__module_compiler(compilation->module) == REGLET__OPTIMIZING;
+    pthread_mutex_unlock(&compilation->lock);
+    if (optimised)
+        return REGLET_OK;
+    if (compilation->choice == REGLET_COMPILER_FAST)
+        return reglet__fail(
+            err, REGLET_ERR_INVALID_ARGUMENT, REGLET_DOMAIN_RUNTIME,
+            "the runtime's compiler is REGLET_COMPILER_FAST: there will be no optimised code");
+    if (compilation->choice == REGLET_COMPILER_OPTIMIZING)
+        return reglet__fail(err, REGLET_ERR_INVALID_MODULE, REGLET_DOMAIN_ENGINE,
+                            "the optimising compiler does not take the module");
+    if (!reglet__compilation_improve(compilation))
+        return reglet__fail(err, REGLET_ERR_NO_MEMORY, REGLET_DOMAIN_RUNTIME,
+                            "no thread can be started to optimise the module");
+    reglet_status status = reglet__event_wait(&compilation->improved, interrupt);
+    if (status != REGLET_OK)
+        return given_up(status, errno, "call", "optimised", err);
+    pthread_mutex_lock(&compilation->lock);
+    status = compilation->improved_status;
+    if (status != REGLET_OK && compilation->improved_message)
+        reglet__fail(err, status, REGLET_DOMAIN_ENGINE, "%s", compilation->improved_message);
+    else if (status != REGLET_OK)
+        status = reglet__fail_memory(err);
+    pthread_mutex_unlock(&compilation->lock);
+    return status;
+}
