@@ -18,7 +18,7 @@
  *   never changed.
  * - Signal stacks. Each thread that makes a call gets an alternate signal stack of 256 KiB, freed with the
  *   thread.
- * - Threads. A thread that ticks while calls are in flight (every 2 ms) and sleeps otherwise; and for each
+ * - Threads. A thread that ticks while calls are in flight (every 2 ms) and sleeps otherwise, once idle memory is given back; and for each
  *   load while it compiles one that waits and as many that compile as the process may use processors. They
  *   block every signal.
  * - Stack. A thread that makes a call needs 768 KiB of stack that is free: 512 KiB for the guest and 256 KiB
@@ -34,9 +34,10 @@
  *   the call. It is no child that wait() or waitpid(-1) would see, and raises no SIGCHLD. It is forked without exec: for as
  *   long as the command runs, it holds a copy-on-write picture of this process.
  * - Network. Only what plugins were granted. No proxy, .netrc, resolver option or TLS setting of the environment counts.
- * - Memory. 4 GiB of address space, not memory, is reserved for each call in flight, and for up to 32 idle ones of each
- *   plugin, which keep the pages that calls write, 4 MiB at the most. Out of memory is an
- *   error code here; the engine's compiler aborts the process instead, and json-c, which reads what plugins
+ * - Memory. 4 GiB of address space, not memory, is reserved for each call in flight, and for up to 256 idle ones in the
+ *   process, which keep the pages that calls write, 4 MiB at the most each, and are given back after 10 to 15 seconds without
+ *   use, or at once where addresses are short. What a plugin's memory starts from is in memory once more, however many calls
+ *   use it: what it wrote while it initialised, 128 MiB at the most. Out of memory is an error code here; the engine's compiler aborts the process instead, and json-c, which reads what plugins
  *   answer, may still fail hard when the heap runs out while it works.
  * - OpenSSL and libcurl. The first http_request of a plugin initialises libcurl (curl_global_init()), for good, and
  *   with it OpenSSL's default context: it reads the configuration that OPENSSL_CONF names, and opens, for

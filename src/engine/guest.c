@@ -337,8 +337,11 @@ reglet_status reglet__guest_image(struct reglet__guest *guest, struct reglet__im
         return status;
     const struct reglet__image *start =
         guest->options.image ? guest->options.image : guest->module->code.initial;
-    reglet__image_copy(image, start, (const char *)wasmtime_memory_data(guest->context, &guest->memory));
-    status = get_globals(guest, image) ? reglet__image_seal(image, err) : reglet__fail_memory(err);
+    const char *memory = (const char *)wasmtime_memory_data(guest->context, &guest->memory);
+    if (!reglet__image_copy(image, start, memory) || !get_globals(guest, image))
+        status = reglet__fail_memory(err);
+    if (status == REGLET_OK)
+        status = reglet__image_seal(image, err);
     if (status == REGLET_OK)
         *out = image;
     else

@@ -1,27 +1,36 @@
+/*
+ * Slots: made, taken, given, and given back to the kernel.
+ *
+ * What many calls do at once, to take a slot and to give it, takes no lock: one exchange with a place that the thread is
+ * likely to have for itself. What maps and unmaps counts, and may lock.
+ */
 #define _GNU_SOURCE
 #include "engine/memory.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
-#include <unistd.h>
+#include <time.h>
 
-#include "util/cleanup.h"
-#include "util/fail.h"
+#include "engine/pages.h"
 #include "util/tsan.h"
 
 struct slot {
-    struct reglet__image *image; /* referenced; NULL: zeroes */
+    struct reglet__image *image; /* referenced while an instance has the slot; NULL: zeroes */
+    struct slot_place *place;    /* where it will be when it is idle; NULL: there was none */
     char *base;
     size_t reserved; /* addresses that can become memory */
     size_t guard;    /* behind them, never accessible */
     size_t size;     /* memory now */
 };
+
+static struct slot in_use;
+#define SLOT_IN_USE (&in_use)
+
+static atomic_uint slots_with_place; /* in the process */
+
+static pthread_mutex_t images_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct reglet__image *images; /* all of them */
 
 static _Thread_local struct reglet__image *wish;
 
@@ -29,271 +38,218 @@ void reglet__memory_wish(struct reglet__image *image) {
     wish = image;
 }
 
-/* Not executable for good, where the kernel knows that (6.3); some are set up to refuse anything else. */
-static int memory_file(void) {
-    enum { NOEXEC_SEAL = 8 };
-    int fd = memfd_create("reglet-image", MFD_CLOEXEC | MFD_ALLOW_SEALING | NOEXEC_SEAL);
-    return fd >= 0 || errno != EINVAL ? fd : memfd_create("reglet-image", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+/* --- Places ----------------------------------------------------------------------------------------------- */
+
+/* Each thread looks from a place of its own on: what it gives it finds again, warm, and no other thread's cache has it. */
+static struct slot_place *place_at(struct reglet__image *image, size_t index) {
+    enum { CACHE_LINE = 64 };
+    static atomic_size_t threads;
+    static _Thread_local size_t thread; /* counted from 1 */
+    if (thread == 0)
+        thread = 1 + atomic_fetch_add_explicit(&threads, 1, memory_order_relaxed);
+    size_t first = thread * (CACHE_LINE / sizeof(struct slot_place));
+    return &image->places[(first + index) % REGLET__IDLE_SLOTS];
 }
 
-/* --- Images ----------------------------------------------------------------------------------------------- */
-
-/* The kernel would end the process for a file that is larger than its limit (SIGXFSZ). */
-size_t reglet__image_most(void) {
-    struct rlimit files;
-    bool less = getrlimit(RLIMIT_FSIZE, &files) == 0 && files.rlim_cur < REGLET__MAX_IMAGE_BYTES;
-    return less ? (size_t)files.rlim_cur : REGLET__MAX_IMAGE_BYTES;
-}
-
-reglet_status reglet__image_new(size_t size, struct reglet__image **out, reglet_error **err) {
-    struct reglet__image *image = calloc(1, sizeof *image);
-    if (!image)
-        return reglet__fail_memory(err);
-    atomic_init(&image->references, 1);
-    image->size = size;
-    image->fd = memory_file();
-    void *bytes = MAP_FAILED;
-    if (image->fd >= 0 && ftruncate(image->fd, (off_t)size) == 0)
-        bytes = mmap(NULL, size ? size : 1, PROT_READ | PROT_WRITE, MAP_SHARED, image->fd, 0);
-    if (bytes != MAP_FAILED) {
-        image->bytes = bytes;
-        *out = image;
-        return REGLET_OK;
+/* A place for a slot that has none. NULL: there are as many as may be idle. */
+static struct slot_place *place_claim(struct reglet__image *image) {
+    if (atomic_fetch_add(&slots_with_place, 1) < REGLET__IDLE_SLOTS) {
+        for (size_t i = 0; i < REGLET__IDLE_SLOTS; i++) {
+            struct slot_place *place = place_at(image, i);
+            struct slot *nobody = NULL;
+            if (!atomic_compare_exchange_strong(&place->slot, &nobody, SLOT_IN_USE))
+                continue;
+            atomic_fetch_add(&image->slots, 1);
+            return place;
+        }
     }
-    int reason = errno;
-    reglet__image_unref(image);
-    return reglet__fail_errno(err, reason == ENOMEM ? REGLET_ERR_NO_MEMORY : REGLET_ERR_IO,
-                              REGLET_DOMAIN_ENGINE, reason, "no memory image can be made: %s",
-                              reglet__errno_text(reason));
+    atomic_fetch_sub(&slots_with_place, 1);
+    return NULL;
 }
 
-/* Nobody can write it any more: what instances share stays what it is, whatever happens to this process. */
-reglet_status reglet__image_seal(struct reglet__image *image, reglet_error **err) {
-    munmap(take_ptr(image->bytes), image->size ? image->size : 1);
-    fcntl(image->fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL);
-    void *bytes = mmap(NULL, image->size ? image->size : 1, PROT_READ, MAP_SHARED, image->fd, 0);
-    if (bytes == MAP_FAILED)
-        return reglet__fail(err, REGLET_ERR_NO_MEMORY, REGLET_DOMAIN_ENGINE,
-                            "no addresses for a memory image");
-    image->bytes = bytes;
-    return REGLET_OK;
+/* Whoever calls this has the slot. */
+static void place_leave(struct reglet__image *image, struct slot *slot) {
+    if (!slot->place)
+        return;
+    atomic_store(&slot->place->slot, NULL);
+    slot->place = NULL;
+    atomic_fetch_sub(&image->slots, 1);
+    atomic_fetch_sub(&slots_with_place, 1);
 }
 
-struct reglet__image *reglet__image_ref(struct reglet__image *image) {
-    if (image)
-        atomic_fetch_add_explicit(&image->references, 1, memory_order_relaxed);
-    return image;
+/*
+ * The idle slot at a place. It may have been in use meanwhile, or be another one at the same address: whatever is there when
+ * the exchange succeeds is idle, and nobody looks into a slot before.
+ */
+static struct slot *place_take(struct slot_place *place) {
+    struct slot *slot = atomic_load_explicit(&place->slot, memory_order_relaxed);
+    if (slot && slot != SLOT_IN_USE && atomic_compare_exchange_strong(&place->slot, &slot, SLOT_IN_USE))
+        return slot;
+    return NULL;
 }
 
-static void unmap(struct slot *slot) {
+static unsigned seconds_now(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    return (unsigned)now.tv_sec;
+}
+
+/* --- Slots ------------------------------------------------------------------------------------------------ */
+
+static void slot_free(struct slot *slot) {
     munmap(slot->base, slot->reserved + slot->guard);
     free(slot);
 }
 
-/* Idle slots hold no reference: the last one who has an image frees them with it. */
-void reglet__image_unref(struct reglet__image *image) {
-    if (!image || atomic_fetch_sub_explicit(&image->references, 1, memory_order_acq_rel) != 1)
-        return;
-    for (size_t i = 0; i < REGLET__IDLE_SLOTS; i++) {
-        struct slot *slot = atomic_load(&image->idle[i]);
-        if (slot)
-            unmap(slot);
-    }
-    if (image->bytes)
-        munmap(image->bytes, image->size ? image->size : 1);
-    if (image->fd >= 0)
-        close(image->fd);
-    free(image->globals);
-    free(image);
-}
-
-/* --- What was written ------------------------------------------------------------------------------------- */
-
-/* Of the kernel's interface since 6.7, which older headers do not have. */
-struct page_range {
-    uint64_t start, end, categories;
-};
-struct scan {
-    uint64_t size, flags, start, end, walk_end, ranges, range_count, max_pages;
-    uint64_t inverted, all_of, any_of, returned;
-};
-enum { PAGE_FILE = 1 << 2, PAGE_PRESENT = 1 << 3, PAGE_SWAPPED = 1 << 4 };
-#define PAGEMAP_SCAN_ _IOWR('f', 16, struct scan)
-
-static int pagemap = -1;
-static pid_t pagemap_owner;
-
-static void open_pagemap(void) {
-    struct scan nothing = {.size = sizeof nothing};
-    int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return;
-    struct page_range range;
-    nothing.ranges = (uintptr_t)&range;
-    nothing.range_count = 1;
-    if (ioctl(fd, PAGEMAP_SCAN_, &nothing) < 0) {
-        close(fd);
-        return;
-    }
-    pagemap = fd;
-    pagemap_owner = getpid();
-}
-
-bool reglet__memory_scans(void) {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, open_pagemap);
-    return pagemap >= 0 && pagemap_owner == getpid();
-}
-
-/*
- * Calls `take` for each range of [memory, memory + size) that is no longer what is mapped there: written, or, where nothing
- * is mapped, touched. False when the kernel does not say, or `take` had enough.
- */
-static bool each_written(const char *memory, size_t size,
-                         bool (*take)(void *user_data, size_t offset, size_t size), void *user_data) {
-    enum { RANGES = 128 };
-    struct page_range ranges[RANGES];
-    uint64_t base = (uintptr_t)memory, end = base + size;
-    if (!reglet__memory_scans())
+static bool map_image(const struct slot *slot) {
+    if (mprotect(slot->base, slot->size, PROT_READ | PROT_WRITE) != 0)
         return false;
-    for (uint64_t at = base; at < end;) {
-        struct scan scan = {.size = sizeof scan,
-                            .start = at,
-                            .end = end,
-                            .ranges = (uintptr_t)ranges,
-                            .range_count = RANGES,
-                            .inverted = PAGE_FILE,
-                            .all_of = PAGE_FILE,
-                            .any_of = PAGE_PRESENT | PAGE_SWAPPED,
-                            .returned = PAGE_PRESENT};
-        int found = ioctl(pagemap, PAGEMAP_SCAN_, &scan);
-        if (found < 0 || scan.walk_end <= at)
+    /* A page that is written is written again by the next instance: 4 KiB to clear, not 2 MiB. */
+    madvise(slot->base, slot->size, MADV_NOHUGEPAGE);
+    for (size_t i = 0; i < slot->image->range_count; i++) {
+        const struct image_range *range = &slot->image->ranges[i];
+        if (mmap(slot->base + range->start, range->end - range->start, PROT_READ | PROT_WRITE,
+                 MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE, slot->image->fd, (off_t)range->start) == MAP_FAILED)
             return false;
-        for (int i = 0; i < found; i++)
-            if (!take(user_data, (size_t)(ranges[i].start - base), (size_t)(ranges[i].end - ranges[i].start)))
-                return false;
-        at = scan.walk_end;
     }
     return true;
 }
-
-struct copying {
-    char *to;
-    const char *from;
-    size_t left; /* bytes that may still be copied */
-};
-
-static bool copy_range(void *user_data, size_t offset, size_t size) {
-    struct copying *copying = user_data;
-    if (size > copying->left)
-        return false;
-    copying->left -= size;
-    memcpy(copying->to + offset, copying->from + offset, size);
-    return true;
-}
-
-/*
- * Copies back what is no longer the image's. Such pages stay with the slot: the next instance writes most of them again.
- * False when there are too many of them to keep, or the kernel does not say.
- */
-static bool copy_back(const struct slot *slot) {
-    struct copying copying = {slot->base, slot->image->bytes, REGLET__SLOT_KEPT_BYTES};
-    return each_written(slot->base, slot->image->size, copy_range, &copying);
-}
-
-/* Page by page; in a blank file pages of zeroes stay holes, which take no memory. */
-static void copy_all(char *to, const char *from, size_t size, bool blank) {
-    enum { PAGE = 4096 };
-    static const char zeroes[PAGE];
-    for (size_t at = 0; at < size; at += PAGE)
-        if (!blank || memcmp(from + at, zeroes, PAGE) != 0)
-            memcpy(to + at, from + at, PAGE);
-}
-
-/* What is in a file, without its holes: reading those would fill them. False when the kernel does not say. */
-static bool copy_data(char *to, const struct reglet__image *from) {
-    for (off_t at = 0, size = (off_t)from->size; at < size;) {
-        off_t start = lseek(from->fd, at, SEEK_DATA);
-        if (start < 0)
-            return errno == ENXIO; /* a hole to the end */
-        off_t end = lseek(from->fd, start, SEEK_HOLE);
-        if (end < 0)
-            return false;
-        memcpy(to + start, from->bytes + start, (size_t)(end - start));
-        at = end;
-    }
-    return true;
-}
-
-void reglet__image_copy(struct reglet__image *image, const struct reglet__image *start, const char *memory) {
-    struct copying copying = {image->bytes, memory, SIZE_MAX};
-    bool scans = start && reglet__memory_scans();
-    if (!scans || !copy_data(image->bytes, start) || !each_written(memory, image->size, copy_range, &copying))
-        copy_all(image->bytes, memory, image->size, !scans);
-}
-
-/* Makes the memory the image again. False when the slot cannot be used any more. */
-static bool restore(struct slot *slot) {
-    size_t size = slot->image->size;
-    if (slot->size > size &&
-        mmap(slot->base + size, slot->size - size, PROT_NONE,
-             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) == MAP_FAILED)
-        return false;
-    slot->size = size;
-    return copy_back(slot) || madvise(slot->base, size, MADV_DONTNEED) == 0;
-}
-
-/* --- Slots ------------------------------------------------------------------------------------------------ */
 
 static struct slot *slot_new(struct reglet__image *image, size_t size, size_t reserved, size_t guard) {
     struct slot *slot = calloc(1, sizeof *slot);
     if (!slot)
         return NULL;
-    *slot = (struct slot){image, NULL, reserved, guard, image ? image->size : size};
     void *base = mmap(NULL, reserved + guard, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (base == MAP_FAILED) {
         free(slot);
         return NULL;
     }
-    slot->base = base;
-    bool mapped = true;
-    if (image && slot->size)
-        mapped = mmap(base, slot->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE,
-                      image->fd, 0) != MAP_FAILED;
-    else if (slot->size)
-        mapped = mprotect(base, slot->size, PROT_READ | PROT_WRITE) == 0;
-    if (mapped)
+    *slot = (struct slot){image, NULL, base, reserved, guard, image ? image->size : size};
+    if (slot->size == 0 || (image ? map_image(slot) : mprotect(base, size, PROT_READ | PROT_WRITE) == 0))
         return slot;
-    unmap(slot);
+    slot_free(slot);
     return NULL;
 }
 
 static struct slot *slot_take(struct reglet__image *image) {
-    for (size_t i = 0; image && i < REGLET__IDLE_SLOTS; i++) {
-        if (!atomic_load_explicit(&image->idle[i], memory_order_relaxed))
-            continue;
-        struct slot *slot = atomic_exchange(&image->idle[i], NULL);
+    if (!image || atomic_load_explicit(&image->slots, memory_order_relaxed) == 0)
+        return NULL;
+    for (size_t i = 0; i < REGLET__IDLE_SLOTS; i++) {
+        struct slot *slot = place_take(place_at(image, i));
         if (slot)
             return slot;
     }
     return NULL;
 }
 
+struct restoring {
+    const struct slot *slot;
+    size_t left; /* bytes that may still be restored */
+};
+
+static bool restore_range(void *user_data, size_t offset, size_t size) {
+    struct restoring *restoring = user_data;
+    if (size > restoring->left)
+        return false;
+    restoring->left -= size;
+    reglet__image_restore(restoring->slot->image, restoring->slot->base, offset, offset + size);
+    return true;
+}
+
+/*
+ * Makes the memory the image again. What was written stays with the slot, restored: the next instance writes most of it
+ * again. Where that is too much to keep, or the kernel does not say what it is, all of it is thrown away. False when the slot
+ * cannot be used any more.
+ */
+static bool slot_restore(struct slot *slot) {
+    size_t size = slot->image->size;
+    if (slot->size > size &&
+        mmap(slot->base + size, slot->size - size, PROT_NONE,
+             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) == MAP_FAILED)
+        return false;
+    slot->size = size;
+    struct restoring restoring = {slot, REGLET__SLOT_KEPT_BYTES};
+    return reglet__pages_written(slot->base, size, restore_range, &restoring) ||
+           madvise(slot->base, size, MADV_DONTNEED) == 0;
+}
+
 /* Keeps the slot for the next instance, or gives it back to the kernel. */
 static void slot_give(void *env) {
     struct slot *slot = env;
     struct reglet__image *image = slot->image;
-    bool kept = false;
-    if (image && restore(slot)) {
+    if (image && !slot->place)
+        slot->place = place_claim(image);
+    if (slot->place && slot_restore(slot)) {
         reglet__tsan_release(slot->base);
-        for (size_t i = 0; i < REGLET__IDLE_SLOTS && !kept; i++) {
-            struct slot *none = NULL;
-            kept = atomic_compare_exchange_strong(&image->idle[i], &none, slot);
+        struct slot_place *place = slot->place;
+        atomic_store_explicit(&place->given, seconds_now(), memory_order_relaxed);
+        atomic_store(&place->slot, slot); /* from here on it is somebody else's */
+    } else {
+        place_leave(image, slot);
+        slot_free(slot);
+    }
+    reglet__image_unref(image);
+}
+
+/* --- All images ------------------------------------------------------------------------------------------- */
+
+void reglet__memory_add(struct reglet__image *image) {
+    pthread_mutex_lock(&images_lock);
+    image->next = images;
+    if (images)
+        images->previous = image;
+    images = image;
+    pthread_mutex_unlock(&images_lock);
+}
+
+void reglet__memory_remove(struct reglet__image *image) {
+    pthread_mutex_lock(&images_lock);
+    *(image->previous ? &image->previous->next : &images) = image->next;
+    if (image->next)
+        image->next->previous = image->previous;
+    pthread_mutex_unlock(&images_lock);
+    for (size_t i = 0; i < REGLET__IDLE_SLOTS && atomic_load(&image->slots); i++) {
+        struct slot *slot = place_take(&image->places[i]);
+        if (!slot)
+            continue;
+        place_leave(image, slot);
+        slot_free(slot);
+    }
+}
+
+enum { BATCH = 64 }; /* slots that are unmapped between two looks: nobody waits for that */
+
+static size_t collect_unused(struct slot *out[BATCH], unsigned seconds) {
+    size_t count = 0;
+    unsigned now = seconds_now();
+    pthread_mutex_lock(&images_lock);
+    for (struct reglet__image *image = images; image; image = image->next) {
+        if (atomic_load(&image->slots) == 0)
+            continue;
+        for (size_t i = 0; i < REGLET__IDLE_SLOTS && count < BATCH; i++) {
+            struct slot_place *place = &image->places[i];
+            if (now - atomic_load_explicit(&place->given, memory_order_relaxed) < seconds)
+                continue;
+            struct slot *slot = place_take(place);
+            if (!slot)
+                continue;
+            place_leave(image, slot);
+            out[count++] = slot;
         }
     }
-    if (!kept)
-        unmap(slot);
-    reglet__image_unref(image);
+    pthread_mutex_unlock(&images_lock);
+    return count;
+}
+
+bool reglet__memory_give_back(unsigned seconds) {
+    struct slot *unused[BATCH];
+    size_t count = 0;
+    do {
+        count = collect_unused(unused, seconds);
+        for (size_t i = 0; i < count; i++)
+            slot_free(unused[i]);
+    } while (count == BATCH);
+    return atomic_load(&slots_with_place) > 0;
 }
 
 /* --- What the engine sees ---------------------------------------------------------------------------------- */
@@ -328,6 +284,10 @@ static wasmtime_error_t *new_memory(void *env, const wasm_memorytype_t *type, si
         reglet__tsan_acquire(slot->base);
     else
         slot = slot_new(image, minimum, reserved, guard);
+    if (!slot) { /* no call fails for what is only kept */
+        reglet__memory_give_back(0);
+        slot = slot_new(image, minimum, reserved, guard);
+    }
     if (!slot)
         return wasmtime_error_new("no room for a memory");
     reglet__image_ref(image);

@@ -1,18 +1,24 @@
 #define _GNU_SOURCE
 #include "engine/ticker.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <time.h>
 
+#include "engine/memory.h"
 #include "util/clock.h"
 #include "util/limits.h"
 #include "util/thread.h"
 
-/* Ticks without a call before the thread goes to sleep: calls in quick succession find it awake. */
-enum { LINGER_TICKS = 50 };
+enum {
+    LINGER_TICKS =
+        50, /* without a call before the thread goes to sleep: calls in quick succession find it awake */
+    LOOK_MS = REGLET__IDLE_SLOT_SECONDS * 500, /* between two looks for memories that nobody uses */
+    LOOK_TICKS = LOOK_MS / REGLET__TICK_MS
+};
 
 /*
  * `calls` and `asleep` are a pair: a call counts itself and then looks whether the thread sleeps; the thread
@@ -30,19 +36,35 @@ struct reglet__ticker {
     void *user_data;
 };
 
+/* False: LOOK_MS have passed before that. With the lock. */
+static bool wait_for_a_call(struct reglet__ticker *ticker, bool for_ever) {
+    int64_t until = reglet__deadline_after_ms(LOOK_MS);
+    struct timespec end = {until / REGLET__NS_PER_S, until % REGLET__NS_PER_S};
+    int error = 0;
+    while (atomic_load(&ticker->calls) == 0 && !atomic_load(&ticker->stop) && error != ETIMEDOUT)
+        error = for_ever ? pthread_cond_wait(&ticker->wake, &ticker->lock)
+                         : pthread_cond_timedwait(&ticker->wake, &ticker->lock, &end);
+    return error != ETIMEDOUT;
+}
+
+/* Wakes up now and then only as long as there is something to give back. */
 static void sleep_until_called(struct reglet__ticker *ticker) {
-    pthread_mutex_lock(&ticker->lock);
-    atomic_store(&ticker->asleep, true);
-    while (atomic_load(&ticker->calls) == 0 && !atomic_load(&ticker->stop))
-        pthread_cond_wait(&ticker->wake, &ticker->lock);
-    atomic_store(&ticker->asleep, false);
-    pthread_mutex_unlock(&ticker->lock);
+    bool called = false;
+    while (!called) {
+        bool kept = reglet__memory_give_back(REGLET__IDLE_SLOT_SECONDS);
+        pthread_mutex_lock(&ticker->lock);
+        atomic_store(&ticker->asleep, true);
+        called = wait_for_a_call(ticker, !kept);
+        atomic_store(&ticker->asleep, false);
+        pthread_mutex_unlock(&ticker->lock);
+    }
 }
 
 static void *run(void *argument) {
     struct reglet__ticker *ticker = argument;
     const struct timespec period = {.tv_nsec = REGLET__TICK_MS * REGLET__NS_PER_MS};
     int idle = 0;
+    unsigned ticks = 0;
     while (!atomic_load(&ticker->stop)) {
         idle = atomic_load(&ticker->calls) ? 0 : idle + 1;
         if (idle > LINGER_TICKS) {
@@ -51,6 +73,8 @@ static void *run(void *argument) {
         }
         clock_nanosleep(CLOCK_MONOTONIC, 0, &period, NULL);
         ticker->tick(ticker->user_data);
+        if (++ticks % LOOK_TICKS == 0)
+            reglet__memory_give_back(REGLET__IDLE_SLOT_SECONDS);
     }
     return NULL;
 }

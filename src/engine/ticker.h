@@ -1,6 +1,6 @@
 /*
- * ticker.h - makes guest code look at its deadline and token, every REGLET__TICK_MS while calls are in
- * flight.
+ * ticker.h - makes guest code look at its deadline and token, every REGLET__TICK_MS while calls are in flight; and gives
+ * memories back that nobody used for REGLET__IDLE_SLOT_SECONDS, after which it sleeps until there is a call.
  */
 #ifndef REGLET_ENGINE_TICKER_H
 #define REGLET_ENGINE_TICKER_H

@@ -90,10 +90,13 @@ enum {
     REGLET__MAX_ACCOUNT_NAME = 256,   /* with its NUL; what is longer is no name */
     REGLET__MAX_MEMORIES = 1,
     REGLET__MAX_TABLES = 100,
-    REGLET__WAIT_MAX = 130,            /* descriptors of one wait: subscriptions, and two of the host's own */
-    REGLET__IDLE_SLOTS = 32,           /* memories that an image keeps for the next instances */
+    REGLET__WAIT_MAX = 130,   /* descriptors of one wait: subscriptions, and two of the host's own */
+    REGLET__IDLE_SLOTS = 256, /* memories that the process keeps for the next instances, of all plugins */
+    REGLET__IDLE_SLOT_SECONDS = 10,    /* that it keeps one which no instance takes */
+    REGLET__IMAGE_RANGES = 8,          /* mappings of an image in one memory, and as many between them */
+    REGLET__MAX_PRIME_MS = 1000,       /* that a plugin has to be primed in, and half of the call's time */
     REGLET__MAX_IMAGE_GLOBALS = 256,   /* mutable ones of a plugin that an image is taken of */
-    REGLET__SLOT_KEPT_BYTES = 4 << 20, /* of pages that an idle memory keeps, already copied back */
+    REGLET__SLOT_KEPT_BYTES = 4 << 20, /* of pages that an idle memory keeps, already restored */
     REGLET__IDLE_MODULES = 16,         /* compiled modules a cache keeps though nobody uses them */
     REGLET__MAX_STORE_NAMES = 100000,  /* in the code cache's directory that are looked at */
     REGLET__MAX_INSPECTED = 10000,     /* imports, and exports, that an inspection lists */

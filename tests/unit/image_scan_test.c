@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "engine/memory.h"
+#include "engine/pages.h"
 
 /*
  * Images where the kernel does not say what was written: never, as before Linux 6.7 ("none" as the argument), or not every
