@@ -77,9 +77,9 @@ static bool exports_any(const struct reglet__module *module, const char *const n
     return false;
 }
 
-static int generation(const struct version *version) {
+static int generation(const struct visit *visit) {
     static const char *const names[] = {"describe", "schema", "observe", "_manifest", "_observe", NULL};
-    return exports_any(version->module, names) ? version->generation : 0;
+    return exports_any(visit->module, names) ? visit->version->generation : 0;
 }
 
 static void take_facts(const struct reglet__module *module, reglet_inspection *out) {
@@ -150,11 +150,10 @@ static reglet_status try_image(const struct visit *visit, struct reglet__inspect
 
 static reglet_status take_image(const struct visit *visit, struct reglet__inspected *inspected,
                                 reglet_error **err) {
-    const struct version *version = visit->version;
-    const char *observe = version->generation == 1 ? "observe" : "_observe";
-    const char *reason = reglet__module_no_image(version->module);
+    const char *observe = visit->version->generation == 1 ? "observe" : "_observe";
+    const char *reason = reglet__module_no_image(visit->module);
     bool good = true;
-    if (!reglet__module_export(version->module, observe))
+    if (!reglet__module_export(visit->module, observe))
         good = refuse_image(inspected, "it does not export \"%s\"", observe);
     else if (reason)
         good = refuse_image(inspected, "%s", reason);
@@ -169,13 +168,13 @@ static reglet_status take_image(const struct visit *visit, struct reglet__inspec
 
 static reglet_status inspect(const struct visit *visit, struct reglet__inspected *inspected,
                              reglet_error **err) {
-    const struct reglet__module *module = visit->version->module;
+    const struct reglet__module *module = visit->module;
     reglet_inspection *out = &inspected->public;
     char hash[65];
     reglet__sha256_to_hex(&visit->version->hash, hash);
     out->name = keep(inspected, visit->plugin->name);
     out->sha256 = keep(inspected, hash);
-    out->abi_generation = generation(visit->version);
+    out->abi_generation = generation(visit);
     take_facts(module, out);
     if (!out->name || !out->sha256 ||
         reglet__module_each_import(module, take_import, inspected) != REGLET_OK ||
