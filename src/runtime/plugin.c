@@ -7,11 +7,7 @@
 
 #include "abi/abi.h"
 #include "runtime/internal.h"
-#include "util/cleanup.h"
 #include "util/fail.h"
-
-REGLET_DEFINE_CLEANUP(reglet_error *, reglet_error_free);
-#define _cleanup_error_ _cleanup_(reglet_error_free_p)
 
 /* --- The plugin object ----------------------------------------------------------------------------------- */
 
