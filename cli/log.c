@@ -6,12 +6,22 @@
 
 #include <string.h>
 
+static void (*wipe)(void); /* set while nobody else writes */
+
+void log_set_wipe(void (*function)(void)) {
+    wipe = function;
+}
+
 /* One write for a line, so that lines of several threads do not mix. Takes the text. */
 static void write_line(char *taken) {
     _cleanup_free_ char *text = taken;
     _cleanup_free_ char *clean = term_clean(text, strlen(text));
     _cleanup_free_ char *line = format_text("%s\n", clean);
+    flockfile(stderr);
+    if (wipe)
+        wipe();
     fputs(line, stderr);
+    funlockfile(stderr);
 }
 
 void complain(const char *command, const char *format, ...) {

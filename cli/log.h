@@ -17,6 +17,9 @@ void complain(const char *command, const char *format, ...) REGLET_PRINTF(2, 3);
 void complain_error(const char *command, const reglet_error *error);
 void complain_status(const char *command, reglet_status status, const char *message);
 
+/* Called before every line, with stderr locked: what takes a line away that is drawn on the terminal. NULL: none. */
+void log_set_wipe(void (*function)(void));
+
 /* A reglet_log_fn. Its user data is the `enum verbosity` that it points to. */
 void log_event(void *user_data, const reglet_log_event *event);
 

@@ -26,6 +26,8 @@ enum option_id {
     OPT_SUGGEST,
     OPT_ENV,
     OPT_DIR,
+    OPT_JOBS,
+    OPT_ORDERED,
     OPT_QUIET,
     OPT_VERBOSE,
     OPT_HELP,
@@ -44,7 +46,11 @@ static const struct option_spec {
      "let it reach this, such as fs:read:/etc/hosts;\nmay be given again"},
     {OPT_VALUES, "values", 0, "FILE", COMMAND_OBSERVE,
      "a JSON object with values for the config, - for\nstandard input; KEY=VALUE wins over it"},
-    {OPT_CHECK, "check", 0, NULL, COMMAND_OBSERVE, "check the config against the schema first"},
+    {OPT_CHECK, "check", 0, NULL, COMMAND_OBSERVE | COMMAND_BATCH,
+     "check the config against the schema first"},
+    {OPT_JOBS, "jobs", 'j', "N", COMMAND_BATCH,
+     "lines to run at once, 1 to 1024 (default: as many as\nthere are processors)"},
+    {OPT_ORDERED, "ordered", 0, NULL, COMMAND_BATCH, "results in the order of the input"},
     {OPT_ASK, "ask", 0, "REQUEST", COMMAND_GRANTS,
      "say what would be decided on this, such as\nnetwork:outbound:example.org:443; may be given\nagain"},
     {OPT_SUGGEST, "suggest", 0, NULL, COMMAND_GRANTS,
@@ -52,7 +58,7 @@ static const struct option_spec {
     {OPT_ENV, "env", 0, "NAME=VALUE", COMMAND_RUN, "set a variable for it; may be given again"},
     {OPT_DIR, "dir", 0, "HOST[:GUEST]", COMMAND_RUN,
      "let it read and write below the directory HOST,\nwhich it sees as GUEST; may be given again"},
-    {OPT_NAME, "name", 0, "NAME", COMMAND_MODULES,
+    {OPT_NAME, "name", 0, "NAME", COMMAND_MODULES & ~COMMAND_BATCH,
      "its name for grants and logs (default: the file's\nname without extension)"},
     {OPT_CONFIG, "config", 0, "FILE", COMMAND_MODULES,
      "this configuration file (default: reglet/config.yaml\nin $XDG_CONFIG_HOME, or else "
@@ -64,7 +70,7 @@ static const struct option_spec {
     {OPT_TIMEOUT, "timeout", 0, "DURATION", COMMAND_MODULES, "stop it after 500ms, 5s, 2m, 1h"},
     {OPT_MEMORY_LIMIT, "memory-limit", 0, "MIB", COMMAND_MODULES,
      "its memory in MiB, 1 to 4096; -1: unlimited\n(default: 256)"},
-    {OPT_FRESH_INIT, "fresh-init", 0, NULL, COMMAND_PLUGINS,
+    {OPT_FRESH_INIT, "fresh-init", 0, NULL, COMMAND_PLUGINS | COMMAND_BATCH,
      "have every call initialise the plugin, none start\nfrom an image of what that left"},
     {OPT_COMPILER, "compiler", 0, "COMPILER", COMMAND_MODULES,
      "fast (to compile), optimizing, or auto: the fast one\nfor the first answer, then the other (default: auto)"},
@@ -139,6 +145,12 @@ static int set_cache_dir(struct options *options, const char *value) {
     return EXIT_OK;
 }
 
+static int set_jobs(struct options *options, const char *value) {
+    if (!parse_integer(value, &options->jobs) || options->jobs < 1 || options->jobs > MAX_JOBS)
+        return bad_usage(options->command, "--jobs should be 1 to %d, not \"%s\"", MAX_JOBS, value);
+    return EXIT_OK;
+}
+
 static int set_format(struct options *options, const char *value) {
     if (strcmp(value, "json") == 0)
         options->format = FORMAT_JSON;
@@ -185,6 +197,8 @@ static int set_option(struct options *options, enum option_id id, const char *va
     case OPT_SUGGEST: options->suggest = true; break;
     case OPT_ENV: return set_env(options, value);
     case OPT_DIR: return set_dir(options, value);
+    case OPT_JOBS: return set_jobs(options, value);
+    case OPT_ORDERED: options->ordered = true; break;
     case OPT_QUIET: options->verbosity = QUIET; break;
     case OPT_VERBOSE: options->verbosity = VERBOSE; break;
     case OPT_HELP: options->help = true; break;
@@ -270,7 +284,7 @@ static int parse_words(int argc, char **argv, struct options *options, unsigned 
     bool options_may_follow = true;
     opterr = 0;
     while (result == EXIT_OK && options_may_follow &&
-           (id = getopt_long(argc, argv, "-:qvhV", table, NULL)) != -1) {
+           (id = getopt_long(argc, argv, "-:j:qvhV", table, NULL)) != -1) {
         const struct option_spec *spec = find_spec(id);
         if (id == 1) {
             options_may_follow = take_operand(options, optarg, &result);

@@ -10,6 +10,8 @@
 
 struct command;
 
+enum { MAX_JOBS = 1024 };
+
 enum format { FORMAT_DEFAULT, FORMAT_JSON, FORMAT_TABLE };
 
 /* All strings are those of argv, or owned by the lists. */
@@ -35,7 +37,7 @@ struct options {
     bool no_cache;
     enum format format;
     bool check;
-    int64_t jobs; /* 0: not given */
+    int64_t jobs; /* of batch; 0: not given */
     bool ordered;
     enum verbosity verbosity;
     struct string_list operands; /* for a command that stops at its first operand, everything after it too */

@@ -30,6 +30,13 @@ static size_t decode(const char *text, size_t size, unsigned *out) {
     return value < lowest[length] || value > 0x10FFFF || (value >= 0xD800 && value <= 0xDFFF) ? 0 : length;
 }
 
+size_t term_utf8_length(const char *text, size_t size) {
+    size_t at = 0, length = 1;
+    for (unsigned c; at < size && length > 0; at += length)
+        length = decode(text + at, size - at, &c);
+    return at;
+}
+
 static bool is_unsafe(unsigned c) {
     static const struct {
         unsigned first, last;
@@ -106,11 +113,7 @@ static void write_json_escape(FILE *out, unsigned c) {
         fprintf(out, "\\u%04x", c);
 }
 
-void term_write_json(FILE *out, const char *json, size_t size) {
-    if (!isatty(fileno(out))) {
-        fwrite(json, 1, size, out);
-        return;
-    }
+void term_write_json_escaped(FILE *out, const char *json, size_t size) {
     for (size_t i = 0; i < size;) {
         unsigned c;
         size_t length = decode(json + i, size - i, &c);
@@ -122,6 +125,13 @@ void term_write_json(FILE *out, const char *json, size_t size) {
             fwrite(json + i, 1, length, out);
         i += length ? length : 1;
     }
+}
+
+void term_write_json(FILE *out, const char *json, size_t size) {
+    if (isatty(fileno(out)))
+        term_write_json_escaped(out, json, size);
+    else
+        fwrite(json, 1, size, out);
 }
 
 void term_write_json_string(FILE *out, const char *text) {

@@ -16,9 +16,15 @@ char *term_clean(const char *text, size_t size);
 /* The same of a long text's beginning, which says that it is one. */
 char *term_clean_short(const char *text, size_t size);
 
+/* How many bytes at the beginning are UTF-8. */
+size_t term_utf8_length(const char *text, size_t size);
+
 /* Writes text that is to stay as it is (JSON) on `out`. Only a terminal gets the same characters as JSON
  * escapes (\u001b), which mean the same; line breaks and tabs stay. */
 void term_write_json(FILE *out, const char *json, size_t size);
+
+/* The same for an `out` that is shown on a terminal later. */
+void term_write_json_escaped(FILE *out, const char *json, size_t size);
 
 /* Writes a JSON string, with its quotes. Safe on a terminal. */
 void term_write_json_string(FILE *out, const char *text);
