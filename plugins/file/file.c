@@ -106,23 +106,11 @@ static int read_file(int fd, bool want_content, bool want_hash, plugin_evidence 
     return 0;
 }
 
-/* `file` is the target; the link itself when the target could not be looked at. */
-static void observe_content(plugin_value config, const char *path, const plugin_file *file,
-                            plugin_evidence *evidence) {
-    bool want_content = plugin_bool(config, "read_content"), want_hash = plugin_bool(config, "hash");
-    bool may_have_content = is_a(file, "file") || is_a(file, "symlink");
-    /* Anything else than files and directories may act on being opened, or never end. */
-    int fd = may_have_content || is_a(file, "directory") ? open(path, O_RDONLY | O_NONBLOCK) : -1;
-    int error = fd < 0 ? errno : 0;
-    plugin_put_bool(evidence, "readable", fd >= 0);
-    if ((want_content || want_hash) && !may_have_content) {
-        plugin_fail(evidence, "validation", "NOT_A_FILE", "cannot read %s: it is no regular file", path);
-    } else if (want_content || want_hash) {
-        if (fd >= 0)
-            error = read_file(fd, want_content, want_hash, evidence);
-        if (error)
-            plugin_fail_file(evidence, "read", path, error);
-    }
+static void observe_content(const char *path, bool want_content, bool want_hash, plugin_evidence *evidence) {
+    int fd = open(path, O_RDONLY | O_NONBLOCK);
+    int error = fd < 0 ? errno : read_file(fd, want_content, want_hash, evidence);
+    if (error)
+        plugin_fail_file(evidence, "read", path, error);
     if (fd >= 0)
         close(fd);
 }
@@ -138,15 +126,19 @@ static void fail_stat(const plugin_error *error, const char *path, plugin_eviden
         plugin_fail_call(evidence, error);
 }
 
-/* WASI does not tell who owns a file and who may do what: the host does, and all the rest with it. */
+/*
+ * WASI does not tell who owns a file and who may do what: the host does, and all the rest with it. Anything else than files
+ * and directories may act on being opened, or never end.
+ */
 static void observe(plugin_value config, plugin_evidence *evidence) {
     const char *path = plugin_string(config, "path");
+    bool want_content = plugin_bool(config, "read_content"), want_hash = plugin_bool(config, "hash");
     if (path[0] != '/') {
         plugin_fail_field(evidence, "path", "must be an absolute path");
         return;
     }
     plugin_put_string(evidence, "path", path);
-    plugin_file file = plugin_fs_stat(path, false);
+    plugin_file file = plugin_fs_examine(path, false);
     if (file.error) {
         fail_stat(file.error, path, evidence);
         return;
@@ -158,7 +150,7 @@ static void observe(plugin_value config, plugin_evidence *evidence) {
     plugin_put_bool(evidence, "is_symlink", is_link);
     if (is_link) {
         /* A link that leads nowhere, or where nothing is granted, is described itself. */
-        plugin_file target = plugin_fs_stat(path, true);
+        plugin_file target = plugin_fs_examine(path, true);
         plugin_put_string(evidence, "symlink_target", file.target);
         if (!target.error && target.exists)
             file = target;
@@ -167,7 +159,11 @@ static void observe(plugin_value config, plugin_evidence *evidence) {
     plugin_put_int(evidence, "size", file.size);
     put_mod_time(&file, evidence);
     put_owner(&file, evidence);
-    observe_content(config, path, &file, evidence);
+    plugin_put_bool(evidence, "readable", file.readable);
+    if ((want_content || want_hash) && !is_a(&file, "file") && !is_a(&file, "symlink"))
+        plugin_fail(evidence, "validation", "NOT_A_FILE", "cannot read %s: it is no regular file", path);
+    else if (want_content || want_hash)
+        observe_content(path, want_content, want_hash, evidence);
 }
 
 const plugin_info plugin = {

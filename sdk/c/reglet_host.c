@@ -266,17 +266,14 @@ PLUGIN_HOST_FUNCTION(fs_read)
 PLUGIN_HOST_FUNCTION(fs_write)
 PLUGIN_HOST_FUNCTION(env_get)
 
-plugin_file plugin_fs_stat(const char *path, bool follow) {
-    enum { EXISTS, TYPE, SIZE, MODE, UID, GID, OWNER, GROUP, MOD_TIME, TARGET, COUNT };
+static plugin_file send_stat(plugin_request *request) {
+    enum { EXISTS, TYPE, SIZE, MODE, UID, GID, OWNER, GROUP, MOD_TIME, TARGET, READABLE, COUNT };
     static const char *const keys[] = {
-        [EXISTS] = "exists",     [TYPE] = "type",    [SIZE] = "size",   [MODE] = "mode",
-        [UID] = "uid",           [GID] = "gid",      [OWNER] = "owner", [GROUP] = "group",
-        [MOD_TIME] = "mod_time", [TARGET] = "target"};
+        [EXISTS] = "exists",     [TYPE] = "type",     [SIZE] = "size",        [MODE] = "mode",
+        [UID] = "uid",           [GID] = "gid",       [OWNER] = "owner",      [GROUP] = "group",
+        [MOD_TIME] = "mod_time", [TARGET] = "target", [READABLE] = "readable"};
     const plugin_error *error;
     plugin_value values[COUNT];
-    plugin_request *request = plugin_request_new();
-    put_string(request, "path", path);
-    plugin_put_bool(request, "follow", follow);
     plugin_value json = plugin_call_fs_stat(request, &error);
     plugin__find_members(json, keys, values, COUNT);
     return (plugin_file){
@@ -292,7 +289,25 @@ plugin_file plugin_fs_stat(const char *path, bool follow) {
         .group = plugin_string(values[GROUP], NULL),
         .mod_time = plugin_string(values[MOD_TIME], NULL),
         .target = plugin_string(values[TARGET], NULL),
+        .readable = plugin_bool(values[READABLE], NULL),
     };
+}
+
+static plugin_request *new_stat(const char *path, bool follow) {
+    plugin_request *request = plugin_request_new();
+    put_string(request, "path", path);
+    plugin_put_bool(request, "follow", follow);
+    return request;
+}
+
+plugin_file plugin_fs_stat(const char *path, bool follow) {
+    return send_stat(new_stat(path, follow));
+}
+
+plugin_file plugin_fs_examine(const char *path, bool follow) {
+    plugin_request *request = new_stat(path, follow);
+    plugin_put_bool(request, "readable", true);
+    return send_stat(request);
 }
 
 plugin_content plugin_fs_read(const char *path, int64_t offset, int64_t max_bytes) {

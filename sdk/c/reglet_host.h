@@ -176,10 +176,13 @@ typedef struct plugin_file {
     const char *group;
     const char *mod_time; /* RFC 3339 */
     const char *target;   /* of a symlink */
+    bool readable;        /* only plugin_fs_examine() tells */
 } plugin_file;
 
 /* Of a link itself, unless `follow`. */
 plugin_file plugin_fs_stat(const char *path, bool follow);
+/* The same, and whether it is a file or a directory that could be opened for reading. */
+plugin_file plugin_fs_examine(const char *path, bool follow);
 
 typedef struct plugin_content {
     const plugin_error *error;

@@ -1,4 +1,4 @@
-/* fs_stat: {path, follow?} -> {exists, type, size, mode, uid, gid, owner?, group?, mod_time, target?} */
+/* fs_stat: {path, follow?, readable?} -> {exists, type, size, mode, uid, gid, owner?, group?, mod_time, target?, readable?} */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <stdio.h>
@@ -62,15 +62,18 @@ static reglet_status put_stat(struct reglet__host_request *request, const struct
 
 REGLET__HOST_FUNCTION(fs_stat) {
     const char *path = NULL;
-    bool follow = true;
+    bool follow = true, wants_readable = false, readable = false;
     struct stat st;
     char target[REGLET__MAX_PATH];
     reglet_status status = reglet__host_get_string(request, "path", true, &path);
     if (status == REGLET_OK)
         status = reglet__host_get_bool(request, "follow", &follow);
+    if (status == REGLET_OK)
+        status = reglet__host_get_bool(request, "readable", &wants_readable);
     if (status != REGLET_OK)
         return status;
-    int error = reglet__wasi_stat(request->host->wasi, request->guest, path, follow, &st, target);
+    int error = reglet__wasi_stat(request->host->wasi, request->guest, path, follow, &st, target,
+                                  wants_readable ? &readable : NULL);
     if (error == ENOENT || error == ENOTDIR)
         return reglet__host_put_bool(request, "exists", false);
     if (error)
@@ -80,5 +83,7 @@ REGLET__HOST_FUNCTION(fs_stat) {
         status = put_stat(request, &st);
     if (status == REGLET_OK && target[0])
         status = reglet__host_put_string(request, "target", target);
+    if (status == REGLET_OK && wants_readable)
+        status = reglet__host_put_bool(request, "readable", readable);
     return status;
 }

@@ -122,7 +122,7 @@ int reglet__wasi_write_all(struct reglet__wasi *wasi, int fd, const void *data, 
 }
 
 int reglet__wasi_stat(struct reglet__wasi *wasi, struct reglet__guest *guest, const char *path, bool follow,
-                      struct stat *st, char target[4096]) {
+                      struct stat *st, char target[4096], bool *readable) {
     char text[REGLET__MAX_PATH];
     target[0] = '\0';
     int error = begin(wasi, guest, path, text);
@@ -139,6 +139,9 @@ int reglet__wasi_stat(struct reglet__wasi *wasi, struct reglet__guest *guest, co
         st->st_size = 0;
         st->st_nlink = 1;
     }
+    if (readable)
+        *readable =
+            (S_ISREG(st->st_mode) || S_ISDIR(st->st_mode)) && reglet__wasi_can_read(wasi, &root, &object);
     if (!S_ISLNK(st->st_mode))
         return 0;
     ssize_t size = reglet__sys_readlinkat(object.fd, "", target, REGLET__MAX_PATH - 1);

@@ -35,10 +35,13 @@ int reglet__wasi_read_at(struct reglet__wasi *wasi, int fd, void *out, size_t si
  * written, also then. */
 int reglet__wasi_write_all(struct reglet__wasi *wasi, int fd, const void *data, size_t size, size_t *count);
 
-/* Looks at what is there. A directory's size and links are told as preview1 tells them. `target` receives where a symbolic
- * link leads, when it is one and not followed; else "". */
+/*
+ * Looks at what is there. A directory's size and links are told as preview1 tells them. `target` receives where a symbolic
+ * link leads, when it is one and not followed; else "". `readable`, unless it is NULL: whether it is a file or a directory
+ * that can be opened for reading, which is judged, and reported, as if it were.
+ */
 int reglet__wasi_stat(struct reglet__wasi *wasi, struct reglet__guest *guest, const char *path, bool follow,
-                      struct stat *st, char target[4096]);
+                      struct stat *st, char target[4096], bool *readable);
 
 /*
  * What would be decided on reading a file, or writing or making it; nothing is opened or reported. *grant: what would allow

@@ -217,6 +217,23 @@ WASI_FUNCTION(path_open) {
     return WASI_SUCCESS;
 }
 
+bool reglet__wasi_can_read(struct reglet__wasi *wasi, const struct reglet__wasi_fd *directory,
+                           struct reglet__wasi_object *object) {
+    struct wish wish = {
+        .directory = directory, .rights = WASI_RIGHT_FD_READ, .look_up = REGLET__WASI_OPENING};
+    wish.access = access_of(&wish);
+    struct opened opened = {.host = -1};
+    mode_t mode = object->st.st_mode;
+    int error = reglet__wasi_judge(wasi, directory->unrestricted,
+                                   reglet__wasi_access_to(mode, wish.access, wish.look_up), object->path,
+                                   mode & S_IFMT);
+    if (!error)
+        error = open_object(wasi, &wish, object, &opened);
+    if (opened.host >= 0)
+        close(opened.host);
+    return !error;
+}
+
 int reglet__wasi_open(struct reglet__wasi *wasi, const struct reglet__wasi_fd *directory, const char *path,
                       const struct reglet__wasi_mode *mode, int *fd) {
     struct wish wish = {.directory = directory,

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <stdio.h>
+#include <sys/sysmacros.h>
 #include <sys/vfs.h>
 
 #include "util/sys.h"
@@ -74,10 +75,13 @@ static bool still_there(const char *path, const struct stat *st) {
 
 /*
  * procfs is refused below an unrestricted preopen, and, for the policy's own root, wherever it is mounted
- * besides /proc: a glob over such a mount would take in this process's memory.
+ * besides /proc: a glob over such a mount would take in this process's memory. It has no device below it, which
+ * the number of its device says as well: the major one is 0.
  */
-static bool is_hidden_procfs(int fd, bool unrestricted, const char *path) {
+static bool is_hidden_procfs(int fd, const struct stat *st, bool unrestricted, const char *path) {
     struct statfs fs;
+    if (major(st->st_dev) != 0)
+        return false;
     if (fstatfs(fd, &fs) != 0)
         return true;
     return fs.f_type == PROC_SUPER_MAGIC &&
@@ -98,7 +102,7 @@ static int judge_object(struct reglet__wasi *wasi, int fd, bool unrestricted, un
     if (!unrestricted && (reglet__wasi_real_path(wasi->options->host, fd, out->path) != 0 ||
                           !still_there(out->path, &out->st)))
         return reglet__wasi_refuse(wasi, access, "(no path)", "the object has no path any more");
-    if (is_hidden_procfs(fd, unrestricted, out->path))
+    if (is_hidden_procfs(fd, &out->st, unrestricted, out->path))
         return reglet__wasi_refuse(wasi, access, unrestricted ? "procfs" : out->path,
                                    "procfs is opened at /proc and by exact grants only");
     access = reglet__wasi_access_to(out->st.st_mode, access, flags);

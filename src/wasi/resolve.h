@@ -87,6 +87,10 @@ struct reglet__wasi_mode {
 int reglet__wasi_open(struct reglet__wasi *wasi, const struct reglet__wasi_fd *directory, const char *path,
                       const struct reglet__wasi_mode *mode, int *fd);
 
+/* Whether path_open() would open this very object for reading: it is opened, and closed again. May use the object up. */
+bool reglet__wasi_can_read(struct reglet__wasi *wasi, const struct reglet__wasi_fd *directory,
+                           struct reglet__wasi_object *object);
+
 /* Opens the very object that an O_PATH descriptor holds: a descriptor, or -1 with errno. */
 int reglet__wasi_reopen(struct reglet__wasi *wasi, int fd, int flags);
 

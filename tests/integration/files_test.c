@@ -198,6 +198,36 @@ static void fs_stat__of_a_link_is_what_it_leads_to_unless_not_followed(void **st
     free(response);
 }
 
+static void fs_stat__readable_is_what_could_be_opened_for_reading(void **state) {
+    (void)state;
+    static const struct {
+        const char *name, *more, *readable;
+        bool denied;
+    } cases[] = {{"r/f", "", NULL, false},
+                 {"r/f", ", 'readable': false", NULL, false},
+                 {"r/f", ", 'readable': true", "true", false},
+                 {"r", ", 'readable': true", "true", false},
+                 {"r/fifo", ", 'readable': true", "false", false},
+                 {"r/gone", ", 'readable': true, 'follow': false", "false", false},
+                 {"r/missing", ", 'readable': true", NULL, false},
+                 {"w/f", ", 'readable': true", "false", true}};
+    put("r/f", "content");
+    put("w/f", "content");
+    assert_int_equal(mkfifo(at("r/fifo"), 0644), 0);
+    assert_int_equal(symlink("missing", at("r/gone")), 0);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char event[160] = "permission denied";
+        const char *path = at(cases[i].name);
+        char *response = relay(plugin, "fs_stat", "{'path': '%s'%s}", path, cases[i].more);
+        expect_member(response, "/readable", cases[i].readable);
+        expect_member(response, "/error", NULL);
+        if (cases[i].denied)
+            snprintf(event, sizeof event, "asked=read %s", path);
+        assert_int_equal(events_contain(&events, event), cases[i].denied);
+        free(response);
+    }
+}
+
 /* --- Decisions -------------------------------------------------------------------------------------------- */
 
 /* Whether a host function was allowed, and why not. */
@@ -370,6 +400,7 @@ int main(void) {
         TEST(fs_write__creates_empties_and_appends),
         TEST(fs_stat__tells_type_size_mode_owner_and_time),
         TEST(fs_stat__of_a_link_is_what_it_leads_to_unless_not_followed),
+        TEST(fs_stat__readable_is_what_could_be_opened_for_reading),
         TEST(reading__is_decided_as_by_wasi),
         TEST(writing__is_decided_as_by_wasi),
         TEST(denial__tells_the_plugin_eacces_and_the_log_the_grant),

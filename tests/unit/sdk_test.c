@@ -603,8 +603,10 @@ static void ask_files(plugin_value config, plugin_evidence *evidence) {
     (void)config;
     plugin_file file = plugin_fs_stat("/f", true);
     assert_string_equal(asked, "fs_stat {\"path\":\"/f\",\"follow\":true}");
-    assert_true(file.exists && !file.owner);
+    assert_true(file.exists && !file.owner && !file.readable);
     plugin_put_string(evidence, "mode", file.mode);
+    assert_true(plugin_fs_examine("/f", false).exists);
+    assert_string_equal(asked, "fs_stat {\"path\":\"/f\",\"follow\":false,\"readable\":true}");
     plugin_content content = plugin_fs_read("/f", 7, 0);
     assert_string_equal(asked, "fs_read {\"path\":\"/f\",\"offset\":7}");
     plugin_put_text(evidence, "content", content.data, content.data_size);
