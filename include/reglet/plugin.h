@@ -158,6 +158,13 @@ REGLET_API reglet_status reglet_plugin_observe(reglet_plugin *plugin, const regl
                                                const reglet_call_options *call, reglet_result **out,
                                                reglet_error **err);
 
+/**
+ * Has later observations start anew: the next one that begins initialises its instance itself, and what it leaves is the image
+ * that those after it start from. Calls in flight keep what they started from. For a program that knows that what a plugin
+ * read or drew while it initialised should not serve any longer. Without an image it does nothing. NULL is allowed. Any thread.
+ */
+REGLET_API void reglet_plugin_renew_image(reglet_plugin *plugin);
+
 REGLET_END_DECLS
 
 #endif

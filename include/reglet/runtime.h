@@ -154,12 +154,17 @@ typedef struct reglet_runtime_options {
 
     /** What a plugin does in `_initialize` is done once and kept as an image of its memory and globals, from which
      * instances start, copy on write. This is how long one may serve, in milliseconds. 0: 60000. Random numbers that a plugin
-     * drew while it initialised (the seeds of its hash tables, of a generator of its own) stay the same as long. */
+     * drew while it initialised (the seeds of its hash tables, of a generator of its own) stay the same as long; those that it
+     * asks for during a call are always new. An image belongs to one module under one name in one runtime, whose grants
+     * and environment never change: no other runtime starts from it. See also reglet_plugin_renew_image(). */
     int64_t image_max_age_ms;
     /** How many calls may start from one image. 0: 100,000. -1: no images at all, each instance initialises itself. */
     int64_t image_max_calls;
-    /** Before an image is taken, have the plugin describe itself, give its schema and observe with an empty config and nothing
-     * granted: what it sets up on first use is then in the image. Only where that reaches nothing outside. */
+    /** Before an image is taken, have the plugin describe itself, give its schema and observe with an empty config, so that
+     * what it sets up on first use is in the image. The image is used only if none of that asked for anything outside
+     * (reaching is refused before it is tried), drew random numbers, or failed; of what it logs nobody hears. It takes half of
+     * the first call's time at the most, and no more than a second. A plugin can tell: whatever its first call leaves in its
+     * memory, a count, a cache, half a line of output, every later call finds. Off unless you know that yours do not mind. */
     bool prime_images;
 
     /** A compiler that does not take a module leaves it to the other one, whichever this is. */

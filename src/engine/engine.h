@@ -99,6 +99,7 @@ struct reglet__guest_options {
     struct reglet__guest_limits limits;
     const struct reglet__interrupt *interrupt;
     struct reglet__image *image; /* of the same module; NULL: as the module says. Borrowed */
+    bool primes;                 /* ends before it calls anything but what STAYS_IN */
     bool ends_by_exit;           /* a command: an exit is its end, whatever it was refused before */
     void *states[REGLET__ROOM_COUNT];
 };

@@ -102,6 +102,18 @@ const char *reglet__guest_imported_name(const struct reglet__guest *guest) {
     return guest->import->name;
 }
 
+/* Notes a call after which there is no image. False: the instance was there for an image only. */
+static bool may_reach(struct reglet__guest *guest, const struct reglet__import *import) {
+    bool primes = guest->options.primes;
+    if (import->effect >= (primes ? REGLET__STAYS_IN : REGLET__DRAWS))
+        return true;
+    if (!guest->reached)
+        guest->reached = import->name;
+    if (primes)
+        reglet__guest_stop(guest, REGLET_ERR_UNSUPPORTED, "it called %s", import->name);
+    return !primes;
+}
+
 wasm_trap_t *reglet__guest_trampoline(void *environment, wasmtime_caller_t *caller,
                                       wasmtime_val_raw_t *values, size_t count) {
     (void)count;
@@ -112,9 +124,7 @@ wasm_trap_t *reglet__guest_trampoline(void *environment, wasmtime_caller_t *call
     const struct reglet__import *outer_import = guest->import;
     guest->caller = caller;
     guest->import = import;
-    if (!import->repeatable && !guest->reached)
-        guest->reached = import->name;
-    bool go_on = import->function(guest, (union reglet__slot *)values);
+    bool go_on = may_reach(guest, import) && import->function(guest, (union reglet__slot *)values);
     guest->caller = outer;
     guest->import = outer_import;
     if (go_on)

@@ -77,6 +77,14 @@ void reglet__guest_exit(struct reglet__guest *guest, uint32_t exit_code);
  */
 typedef bool (*reglet__host_function)(struct reglet__guest *guest, union reglet__slot *slots);
 
+/* What a call of a host function means for an image that is taken after it. */
+enum reglet__effect {
+    REGLET__REACHES_OUT =
+        0,           /* it acts on something, or answers what may be different the next time: no image */
+    REGLET__DRAWS,   /* random bytes. An image may hold what initialising drew, not what a call did */
+    REGLET__STAYS_IN /* every call is answered anew, and nothing is left behind that an image does not have */
+};
+
 /*
  * What a module can import. A signature is "params->results" in letters: i = i32, I = i64, f = f32, F = f64. Without a name
  * it is every name of that module that no other import has; whoever loads the module checks those, by
@@ -87,9 +95,7 @@ struct reglet__import {
     const char *name;      /* or NULL */
     const char *signature; /* such as "iiI->i" or "I->" */
     reglet__host_function function;
-    /* What it does is answered anew by every call and leaves nothing behind: a plugin that asks for it while it initialises
-     * can start from an image all the same. */
-    bool repeatable;
+    enum reglet__effect effect;
 };
 
 #endif

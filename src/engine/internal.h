@@ -67,7 +67,7 @@ struct reglet__guest {
     const struct reglet__import *import; /* the function that runs */
     wasmtime_memory_t memory;
     bool has_memory;     /* memory is known: found on first use */
-    const char *reached; /* the first import that was called and is not REGLET__INSIDE; NULL: none */
+    const char *reached; /* the first import that was called and after which there is no image; NULL: none */
     struct reglet__stop stop;
 };
 

@@ -3,7 +3,7 @@
 #include "util/cleanup.h"
 
 #define REQUEST(name, function)                                                                              \
-    { "reglet_host", name, "I->I", reglet__host_##function, false }
+    { "reglet_host", name, "I->I", reglet__host_##function, REGLET__REACHES_OUT }
 
 const struct reglet__import reglet__host_imports[] = {
     REQUEST("dns_lookup", dns_lookup),
@@ -14,7 +14,7 @@ const struct reglet__import reglet__host_imports[] = {
     REQUEST("fs_stat", fs_stat),
     REQUEST("fs_write", fs_write),
     REQUEST("http_request", http_request),
-    {"reglet_host", "log_message", "I->", reglet__host_log_message, true},
+    {"reglet_host", "log_message", "I->", reglet__host_log_message, REGLET__STAYS_IN},
     REQUEST("net_connect", net_connect),
     REQUEST("smtp_connect", smtp_connect),
     REQUEST("ssrf_check", ssrf_check),

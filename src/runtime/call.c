@@ -22,6 +22,8 @@ struct call {
 /* --- Events of a call ------------------------------------------------------------------------------------ */
 
 static void send_event(const struct call *call, reglet_log_event *event) {
+    if (call->setup->primes)
+        return;
     event->plugin = call->setup->visit->plugin->name;
     if (!event->request_id)
         event->request_id = call->host.request_id;
@@ -103,11 +105,19 @@ static void close_call(struct call *call) {
     free(call->args);
 }
 
+/* NULL: it initialises itself. */
+static const struct start *start_of(const struct call_setup *setup) {
+    return setup->observes && setup->visit->start.image ? &setup->visit->start : NULL;
+}
+
 /* Makes the instance, in which the module's start function has run. */
 static reglet_status open_call(struct call *call, uint32_t *exit_code, reglet_error **err) {
     const reglet_runtime *runtime = call->setup->visit->plugin->runtime;
+    const struct start *start = start_of(call->setup);
     if (open_wasi(call) != REGLET_OK)
         return reglet__fail_memory(err);
+    if (start)
+        reglet__wasi_begin_with(call->wasi, &start->left);
     call->host = (struct reglet__host){
         .setup = runtime->host_setup,
         .policy = call->setup->policy ? call->setup->policy : runtime->nothing,
@@ -126,7 +136,8 @@ static reglet_status open_call(struct call *call, uint32_t *exit_code, reglet_er
     const struct reglet__guest_options options = {
         .limits = {runtime->limits.memory, runtime->limits.table_elements},
         .interrupt = &call->setup->visit->interrupt,
-        .image = call->setup->observes ? call->setup->visit->image : NULL,
+        .image = start ? start->image : NULL,
+        .primes = call->setup->primes,
         .ends_by_exit = call->setup->command != NULL,
         .states = {[REGLET__ROOM_WASI] = call->wasi, [REGLET__ROOM_HOST] = &call->host},
     };
@@ -148,7 +159,7 @@ static reglet_status run_if_exported(struct call *call, const char *name, uint32
 /* What an image has behind it already. */
 static reglet_status initialize(struct call *call, uint32_t *exit_code, reglet_error **err) {
     const struct call_setup *setup = call->setup;
-    if (setup->observes && setup->visit->image)
+    if (start_of(setup))
         return REGLET_OK;
     reglet_status status = run_if_exported(call, "_start", exit_code, err);
     if (status == REGLET_OK)
@@ -183,18 +194,22 @@ static reglet_status fetch(struct call *call, const char *name, uint64_t packed,
     return REGLET_OK;
 }
 
+/* `slots` has the input's address and size before it has the packed result. */
+static reglet_status give_input(struct call *call, const char *input, uint32_t size,
+                                union reglet__slot slots[2], uint32_t *exit_code, reglet_error **err) {
+    slots[1].u32 = size;
+    return input ? reglet__guest_give(call->guest, input, size, &slots[0].u32, exit_code, err) : REGLET_OK;
+}
+
 static reglet_status run_export(struct call *call, const char *name, const char *input, uint32_t input_size,
                                 struct answer *answer, uint32_t *exit_code, reglet_error **err) {
     reglet_status status = open_call(call, exit_code, err);
     if (status == REGLET_OK)
         status = initialize(call, exit_code, err);
     union reglet__slot slots[2] = {{0}};
-    size_t count = 1;
-    if (status == REGLET_OK && input) {
-        status = reglet__guest_give(call->guest, input, input_size, &slots[0].u32, exit_code, err);
-        slots[1].u32 = input_size;
-        count = 2;
-    }
+    size_t count = input ? 2 : 1;
+    if (status == REGLET_OK)
+        status = give_input(call, input, input_size, slots, exit_code, err);
     if (status == REGLET_OK)
         status = reglet__guest_call(call->guest, name, slots, count, exit_code, err);
     if (status == REGLET_OK)
@@ -251,6 +266,62 @@ reglet_status reglet__call_initialise(const struct visit *visit, struct initiali
     if (call.guest)
         out->reached = reglet__guest_reached(call.guest);
     out->fits = status == REGLET_OK && !out->reached && fits(call.guest);
+    close_call(&call);
+    return status;
+}
+
+/* --- Priming --------------------------------------------------------------------------------------------- */
+
+static reglet_status deallocate(struct call *call, uint32_t address, uint32_t size) {
+    union reglet__slot slots[2] = {{.u32 = address}, {.u32 = size}};
+    return exports(call, "deallocate") ? reglet__guest_call(call->guest, "deallocate", slots, 2, NULL, NULL)
+                                       : REGLET_OK;
+}
+
+/* One call as every host makes it: this instance lives on, so that what was allocated for the call is given back. */
+static reglet_status prime_with(struct call *call, const char *name, const char *input) {
+    union reglet__slot slots[2] = {{0}};
+    struct answer answer = {0};
+    if (!exports(call, name) || (input && !exports(call, "allocate")))
+        return REGLET_OK;
+    uint32_t size = input ? (uint32_t)strlen(input) : 0;
+    reglet_status status = give_input(call, input, size, slots, NULL, NULL);
+    uint32_t given = slots[0].u32;
+    if (status == REGLET_OK)
+        status = reglet__guest_call(call->guest, name, slots, input ? 2 : 1, NULL, NULL);
+    uint64_t packed = slots[0].u64;
+    if (status == REGLET_OK)
+        status = fetch(call, name, packed, &answer, NULL);
+    free(answer.bytes);
+    if (status == REGLET_OK && input)
+        status = deallocate(call, given, size);
+    return status == REGLET_OK ? deallocate(call, (uint32_t)(packed >> 32), (uint32_t)packed) : status;
+}
+
+static reglet_status prime(struct call *call, struct start *primed) {
+    static const struct {
+        const char *name, *input;
+    } first[] = {{"describe", NULL}, {"schema", NULL}, {"observe", "{}"}},
+      second[] = {{"_manifest", NULL}, {"_schema", NULL}, {"schema", NULL}, {"_observe", "{}"}};
+    bool is_first = call->setup->visit->version->generation == 1;
+    size_t count = is_first ? ARRAY_LEN(first) : ARRAY_LEN(second);
+    reglet_status status = open_call(call, NULL, NULL);
+    for (size_t i = 0; i < count && status == REGLET_OK; i++)
+        status = is_first ? prime_with(call, first[i].name, first[i].input)
+                          : prime_with(call, second[i].name, second[i].input);
+    if (status == REGLET_OK && !reglet__wasi_left(call->wasi, &primed->left))
+        status = REGLET_ERR_UNSUPPORTED;
+    return status == REGLET_OK ? reglet__guest_image(call->guest, &primed->image, NULL) : status;
+}
+
+reglet_status reglet__call_prime(const struct visit *visit, struct start *primed) {
+    const struct reglet__policy *policy =
+        NULL; /* for the environment: it is what the plugin finds in later calls */
+    reglet_status status = reglet__visit_policy(visit, &policy, NULL);
+    const struct call_setup setup = {.visit = visit, .policy = policy, .observes = true, .primes = true};
+    struct call call = {.setup = &setup};
+    if (status == REGLET_OK)
+        status = prime(&call, primed);
     close_call(&call);
     return status;
 }

@@ -47,6 +47,7 @@ struct limits {
     int64_t timeout_ms; /* -1: none */
     uint64_t image_age_ms;
     uint64_t image_calls; /* 0: no images */
+    bool prime_images;
     int64_t concurrent_calls;
 };
 
@@ -120,16 +121,24 @@ void reglet__runtime_forget(reglet_runtime *runtime, reglet_plugin *plugin);
 
 /* --- Plugin ---------------------------------------------------------------------------------------------- */
 
+/* What an instance starts from that does not initialise itself. */
+struct start {
+    struct reglet__image *image; /* referenced, or NULL */
+    struct reglet__wasi_left left;
+};
+
 /*
  * What instances of a version start from, once one has initialised: see image.c. Guarded by the plugin's lock, but for what is
  * atomic.
  */
 struct kept_image {
-    struct reglet__image *image; /* or NULL */
+    struct start start;
     int64_t until;
     uint64_t calls_left;
-    atomic_bool taking;            /* one of them takes one */
-    _Atomic(const char *) refused; /* why there will be none */
+    uint64_t renewals;    /* how often somebody asked for a new one */
+    atomic_bool taking;   /* an instance takes one */
+    atomic_bool refused;  /* there will be none */
+    atomic_bool unprimed; /* or none that is primed */
 };
 
 /* One module under a name. Immutable, but for what is learned from the plugin once and then kept. Reference counted. */
@@ -182,7 +191,8 @@ struct visit {
     struct reglet__interrupt interrupt; /* the token is referenced */
     bool nested;                        /* begun in a callback of another call */
     bool has_permit;                    /* which visit_end() gives back */
-    struct reglet__image *image;        /* referenced; NULL: the instance initialises itself */
+    struct start start;                 /* without an image the instance initialises itself */
+    uint64_t renewals;                  /* of the kept image, when this visit began */
     const char *request_id;             /* the caller's, or NULL */
     uint32_t *exit_code;                /* where an exit's code goes, one of describe's too; or NULL */
 };
@@ -220,10 +230,10 @@ bool reglet__visit_describes(const struct visit *visit);
 /* --- Images ---------------------------------------------------------------------------------------------- */
 
 /*
- * Under the plugin's lock: the image that a call starts from, with a reference; NULL: none, or not any more. One that has
- * served its time is in `expired`, to be given back without the lock: that may unmap much.
+ * Under the plugin's lock: gives a visit what it starts from, if there is such a thing. An image that has served its time is
+ * in `expired`, to be given back without the lock: that may unmap much.
  */
-struct reglet__image *reglet__kept_image(struct version *version, struct reglet__image **expired);
+void reglet__kept_image_take(struct visit *visit, struct reglet__image **expired);
 
 /* After an instance of this call has initialised, and before it does anything else: may take an image of it. */
 void reglet__visit_initialised(const struct visit *visit, struct reglet__guest *guest);
@@ -242,6 +252,7 @@ struct call_setup {
     const struct visit *visit;
     const struct reglet__policy *policy;         /* NULL: nothing is granted */
     bool observes;                               /* starts from the image, and may give one */
+    bool primes;                                 /* is there for an image alone: nobody hears of it */
     const reglet_command_options *command;       /* NULL: a plugin */
     const struct reglet__wasi_preopen *preopens; /* of a command */
 };
@@ -268,6 +279,12 @@ struct initialised {
 
 /* Initialises an instance with nothing granted, and throws it away. */
 reglet_status reglet__call_initialise(const struct visit *visit, struct initialised *out, reglet_error **err);
+
+/*
+ * Starts an instance from an image, and has it describe itself, give its schema and observe with an empty config. `primed`
+ * receives what later instances can start from. UNSUPPORTED when it reached out, or whatever ended it.
+ */
+reglet_status reglet__call_prime(const struct visit *visit, struct start *primed);
 
 /* Runs _start of a command. EXIT with its code is an error here too. */
 reglet_status reglet__call_command(const struct call_setup *setup, uint32_t *exit_code, reglet_error **err);

@@ -127,7 +127,7 @@ static void take_version(struct visit *visit, struct version *version, struct re
     atomic_fetch_add_explicit(&version->references, 1, memory_order_relaxed);
     visit->module = reglet__module_ref(version->module);
     if (!reglet__module_no_image(version->module))
-        visit->image = reglet__kept_image(version, expired);
+        reglet__kept_image_take(visit, expired);
 }
 
 static reglet_status enter(struct visit *visit, reglet_error **err) {
@@ -176,7 +176,7 @@ void reglet__visit_end(struct visit *visit) {
         reglet__permits_give(&runtime->permits);
     depth--;
     reglet_cancel_token_unref(visit->interrupt.token);
-    reglet__image_unref(visit->image);
+    reglet__image_unref(visit->start.image);
     reglet__module_unref(visit->module);
     reglet__version_unref(visit->version);
     if (atomic_fetch_sub(&runtime->calls, 1) == 1) {

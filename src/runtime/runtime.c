@@ -13,6 +13,7 @@
 #include "util/limits.h"
 #include "util/options.h"
 #include "util/text.h"
+#include "util/variant.h"
 
 const char *reglet_engine_version(void) {
     return reglet__engine_version();
@@ -94,8 +95,9 @@ static reglet_status take_limits(const reglet_runtime_options *options, struct l
     if (status == REGLET_OK)
         status = number_option("max_concurrent_calls", options->max_concurrent_calls,
                                REGLET__DEFAULT_CONCURRENT_CALLS, INT64_MAX, true, &calls, err);
-    if (limits->image_calls == UINT64_MAX) /* -1 */
+    if (limits->image_calls == UINT64_MAX /* -1 */ || REGLET__NO_IMAGES)
         limits->image_calls = 0;
+    limits->prime_images = options->prime_images || REGLET__PRIME;
     limits->concurrent_calls = calls > INT64_MAX ? INT64_MAX : (int64_t)calls; /* nobody can have as many */
     limits->memory = (mib == UINT64_MAX ? (uint64_t)REGLET__MAX_MEMORY_MIB : mib) << 20;
     limits->timeout_ms = timeout == UINT64_MAX ? -1 : (int64_t)timeout;

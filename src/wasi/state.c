@@ -258,6 +258,17 @@ reglet_status reglet__wasi_new(const struct reglet__wasi_options *options, struc
     return status;
 }
 
+bool reglet__wasi_left(const struct reglet__wasi *wasi, struct reglet__wasi_left *out) {
+    for (size_t i = 0; i < ARRAY_LEN(out->flags) && i < wasi->fd_count; i++)
+        out->flags[i] = wasi->fds[i].flags;
+    return wasi->lines[0].size == 0 && wasi->lines[1].size == 0;
+}
+
+void reglet__wasi_begin_with(struct reglet__wasi *wasi, const struct reglet__wasi_left *left) {
+    for (size_t i = 0; i < ARRAY_LEN(left->flags) && i < wasi->fd_count; i++)
+        wasi->fds[i].flags = left->flags[i];
+}
+
 void reglet__wasi_free(struct reglet__wasi *wasi) {
     if (!wasi)
         return;

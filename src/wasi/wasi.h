@@ -79,6 +79,16 @@ struct reglet__wasi;
  * copied. */
 reglet_status reglet__wasi_new(const struct reglet__wasi_options *options, struct reglet__wasi **out);
 
+/* What a guest can leave behind in the state of its call without reaching out: flags of what every call begins with. */
+struct reglet__wasi_left {
+    uint16_t flags[4]; /* of stdin, stdout, stderr and the root */
+};
+
+/* False: it left more, a line of output that has no end yet. */
+bool reglet__wasi_left(const struct reglet__wasi *wasi, struct reglet__wasi_left *out);
+/* Has a new call, which begins with the root, begin where that was left. */
+void reglet__wasi_begin_with(struct reglet__wasi *wasi, const struct reglet__wasi_left *left);
+
 /* Hands out the last, unfinished line of stdout and stderr. Done by reglet__wasi_free() as well. */
 void reglet__wasi_flush(struct reglet__wasi *wasi);
 
