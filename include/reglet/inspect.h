@@ -73,7 +73,7 @@ typedef struct reglet_inspection {
  * @param call  for the case that it has to run; may be NULL
  * @param out   receives the inspection, to be freed with reglet_inspection_free(); it outlives plugin and runtime; untouched on
  *              failure
- * @return REGLET_OK; REGLET_ERR_CANCELLED; REGLET_ERR_CLOSED; REGLET_ERR_THREAD_STACK; REGLET_ERR_INVALID_ARGUMENT;
+ * @return REGLET_OK; REGLET_ERR_CANCELLED; REGLET_ERR_TIMEOUT (its turn to run did not come in time); REGLET_ERR_CLOSED; REGLET_ERR_THREAD_STACK; REGLET_ERR_INVALID_ARGUMENT;
  *         REGLET_ERR_NO_MEMORY
  *
  * Any thread.

@@ -9,14 +9,6 @@
 
 /* --- Types ------------------------------------------------------------------------------------------------ */
 
-static const char *reference_word(const wasmtime_valtype_t *type) {
-    switch (type->reftype.heaptype.kind) {
-    case WASMTIME_HEAPTYPE_KIND_FUNC: return "funcref";
-    case WASMTIME_HEAPTYPE_KIND_EXTERN: return "externref";
-    default: return "reference";
-    }
-}
-
 static const char *type_word(const wasm_valtype_t *type) {
     wasmtime_valtype_t known;
     wasmtime_valtype_new(type, &known);
@@ -27,7 +19,9 @@ static const char *type_word(const wasm_valtype_t *type) {
     case WASMTIME_VALTYPE_KIND_F32: word = "f32"; break;
     case WASMTIME_VALTYPE_KIND_F64: word = "f64"; break;
     case WASMTIME_VALTYPE_KIND_V128: word = "v128"; break;
-    case WASMTIME_VALTYPE_KIND_REF: word = reference_word(&known); break;
+    case WASMTIME_VALTYPE_KIND_REF:
+        word = known.reftype.heaptype.kind == WASMTIME_HEAPTYPE_KIND_FUNC ? "funcref" : "reference";
+        break;
     }
     wasmtime_valtype_delete(&known);
     return word;

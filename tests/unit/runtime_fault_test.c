@@ -168,17 +168,21 @@ static void host_functions__every_allocation_may_fail(void **state) {
 
 #undef RELAY
 
-/* What a plugin is granted, and each kind of question. */
+/* Each kind of question, what a plugin is granted, and what its module is made of. */
 static reglet_status question(reglet_plugin *plugin, size_t which) {
     static const char *const requests[] = {"exec:/bin/echo", "exec:cat", "fs:read:/etc/hosts", "env:A",
                                            "network:outbound:10.0.0.1:443"};
     const reglet_grants *grants = NULL;
     const reglet_decision *decision = NULL;
-    reglet_status status = which == sizeof requests / sizeof *requests
-                               ? reglet_plugin_grants(plugin, NULL, &grants, NULL)
+    const reglet_inspection *inspection = NULL;
+    enum { ASKED = sizeof requests / sizeof *requests };
+    reglet_status status = which == ASKED ? reglet_plugin_grants(plugin, NULL, &grants, NULL)
+                           : which == ASKED + 1
+                               ? reglet_plugin_inspect(plugin, NULL, &inspection, NULL)
                                : reglet_plugin_ask(plugin, requests[which], NULL, &decision, NULL);
     reglet_grants_free(grants);
     reglet_decision_free(decision);
+    reglet_inspection_free(inspection);
     return status;
 }
 
@@ -191,7 +195,7 @@ static void questions__every_allocation_may_fail(void **state) {
     assert_int_equal(make_runtime(&way, &freed, &runtime, NULL), REGLET_OK);
     assert_int_equal(reglet_runtime_load_plugin_file(runtime, way.name, way.file, NULL, &plugin, NULL),
                      REGLET_OK);
-    for (size_t which = 0; which <= 5; which++) {
+    for (size_t which = 0; which <= 6; which++) {
         bool one_failed = true;
         for (int failed_at = 0; one_failed; failed_at++) {
             memory_fail_at(failed_at);
