@@ -193,14 +193,12 @@ static bool keep_error(struct reglet__arena *keep, const struct reglet__json *er
     return out->error.message && out->error.type && out->error.code && out->error.json;
 }
 
-/* Prints data, and puts what was printed into the tree, so that the whole need not print it again. */
-static bool keep_data(struct reglet__arena *keep, struct reglet__json *data, struct reglet_evidence *out) {
-    if (data->type == REGLET__JSON_NULL)
+static bool keep_data(struct reglet__arena *keep, const struct reglet__json *printed,
+                      struct reglet_evidence *out) {
+    if (printed->type == REGLET__JSON_NULL)
         return true;
-    out->data_json = reglet__json_print(keep, data, &out->data_size);
-    data->type = REGLET__JSON_PRINTED;
-    data->text = out->data_json;
-    data->size = (uint32_t)out->data_size;
+    out->data_json = reglet__arena_copy(keep, printed->text, printed->size);
+    out->data_size = printed->size;
     return out->data_json;
 }
 
@@ -240,6 +238,31 @@ static reglet_result *make_result(struct evidence_reader *r, const struct reglet
     return result;
 }
 
+/* Data is most of the evidence: once it is printed in its place, its size is known and nothing prints it again. */
+static bool print_data(struct reglet__arena *scratch, struct reglet__json *data) {
+    size_t size = 0;
+    if (data->type == REGLET__JSON_NULL)
+        return true;
+    const char *text = reglet__json_print(scratch, data, &size);
+    data->type = REGLET__JSON_PRINTED;
+    data->text = text;
+    data->size = (uint32_t)size;
+    return text;
+}
+
+/* Prints data, of evidence that is shortened before if it is too large. */
+static bool fit(struct reglet__arena *scratch, struct reglet__json *evidence, uint64_t max_bytes) {
+    struct reglet__json *data = reglet__json_get(evidence, "data"), whole = *data;
+    if (!print_data(scratch, data))
+        return false;
+    size_t size = reglet__json_printed_size(evidence);
+    if (size <= max_bytes)
+        return true;
+    *data = whole;
+    return reglet__evidence_shorten(scratch, evidence, size, max_bytes) == REGLET_OK &&
+           print_data(scratch, data);
+}
+
 static reglet_status parse(int generation, const char *bytes, size_t size, uint64_t max_bytes,
                            reglet_result **out, reglet_error **err) {
     _cleanup_arena_ struct reglet__arena scratch = {0}, keep = {0};
@@ -254,10 +277,7 @@ static reglet_status parse(int generation, const char *bytes, size_t size, uint6
         status = read_evidence(&r, root, &evidence);
     if (status != REGLET_OK)
         return status;
-    size_t printed_size = reglet__json_printed_size(evidence);
-    if (printed_size > max_bytes)
-        status = reglet__evidence_shorten(&scratch, evidence, printed_size, max_bytes);
-    reglet_result *result = status == REGLET_OK ? make_result(&r, evidence) : NULL;
+    reglet_result *result = fit(&scratch, evidence, max_bytes) ? make_result(&r, evidence) : NULL;
     if (!result)
         return reglet__fail_memory(err);
     *out = result;

@@ -17,6 +17,7 @@ struct scan {
     const char *end;
     struct reglet__json_fault *fault;
     unsigned depth;
+    unsigned deepest;
     size_t values; /* also those that are containers */
     size_t containers;
     size_t members;
@@ -29,8 +30,13 @@ static bool wrong(const struct scan *s, const char *what, const char *at) {
     return false;
 }
 
-static bool is_one_of(char c, const char *set) {
-    return c && strchr(set, c);
+static bool is_space(char c) {
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+/* What ends a word besides space. */
+static bool is_mark(char c) {
+    return c == ',' || c == '}' || c == ']' || c == ':' || c == '{' || c == '[' || c == '"';
 }
 
 static bool is_digit(char c) {
@@ -38,7 +44,7 @@ static bool is_digit(char c) {
 }
 
 static void skip_space(struct scan *s) {
-    while (s->at < s->end && is_one_of(*s->at, " \t\r\n"))
+    while (s->at < s->end && is_space(*s->at))
         s->at++;
 }
 
@@ -98,7 +104,7 @@ static bool scan_number(const struct scan *s, const char *start) {
     if (*rest == '.' && (rest + 1 == s->at || !is_digit(rest[1])))
         return wrong(s, "expected a digit behind the decimal point", rest + 1);
     for (; rest < s->at; rest++)
-        if (!is_digit(*rest) && !is_one_of(*rest, "+-.eE"))
+        if (!is_digit(*rest) && (!*rest || !strchr("+-.eE", *rest)))
             return wrong(s, "expected a digit", rest);
     return true;
 }
@@ -106,7 +112,7 @@ static bool scan_number(const struct scan *s, const char *start) {
 /* Whatever is no string and no punctuation. json-c takes NaN, Infinity, and keys in single quotes. */
 static bool scan_word(struct scan *s) {
     const char *start = s->at;
-    while (s->at < s->end && !is_one_of(*s->at, " \t\r\n{}[]:,\""))
+    while (s->at < s->end && !is_space(*s->at) && !is_mark(*s->at))
         s->at++;
     size_t size = (size_t)(s->at - start);
     note_length(s, start);
@@ -121,6 +127,7 @@ static bool scan_word(struct scan *s) {
 static bool scan_open(struct scan *s) {
     if (++s->depth > REGLET__JSON_DEPTH)
         return wrong(s, "nested deeper than the host takes", s->at);
+    s->deepest = s->depth > s->deepest ? s->depth : s->deepest;
     s->containers++;
     return count_value(s, s->at++);
 }
@@ -238,7 +245,7 @@ REGLET_DEFINE_CLEANUP(struct json_tokener *, json_tokener_free);
 
 static reglet_status parse(struct reglet__arena *arena, const struct scan *s, struct reglet__json *out) {
     _cleanup_(json_tokener_free_p)
-    struct json_tokener *parser = json_tokener_new_ex(REGLET__JSON_DEPTH + 1);
+    struct json_tokener *parser = json_tokener_new_ex((int)s->deepest + 1);
     if (!parser)
         return REGLET_ERR_NO_MEMORY;
     json_tokener_set_flags(parser, JSON_TOKENER_STRICT);

@@ -26,21 +26,49 @@ int64_t reglet__deadline_after_ms(int64_t milliseconds) {
     return now + milliseconds * REGLET__NS_PER_MS;
 }
 
+/* The year, month and day of a day since 1970. An era is 400 years; a year begins in March, so that it ends with its leap day. */
+static void date_of(int64_t days, int64_t date[3]) {
+    enum { DAYS_BEFORE_1970 = 719468, ERA = 146097, CENTURY = 36524, FOUR_YEARS = 1461 };
+    days += DAYS_BEFORE_1970;
+    int64_t era = (days >= 0 ? days : days - ERA + 1) / ERA, day = days - era * ERA;
+    int64_t year = (day - day / (FOUR_YEARS - 1) + day / CENTURY - day / (ERA - 1)) / 365;
+    day -= 365 * year + year / 4 - year / 100;
+    int64_t month = (5 * day + 2) / 153; /* five months have 153 days */
+    date[2] = day - (153 * month + 2) / 5 + 1;
+    date[1] = month < 10 ? month + 3 : month - 9;
+    date[0] = year + era * 400 + (date[1] <= 2);
+}
+
+static char *put_number(char *at, int64_t value, int digits) {
+    for (int i = digits - 1; i >= 0; i--, value /= 10)
+        at[i] = (char)('0' + value % 10);
+    return at + digits;
+}
+
+/* By hand: gmtime_r() takes a lock that all threads share, and this is done in every call. */
 size_t reglet__rfc3339_format(int64_t wall_clock_ns, char out[REGLET__RFC3339_SIZE]) {
     int64_t seconds = wall_clock_ns / REGLET__NS_PER_S, fraction = wall_clock_ns % REGLET__NS_PER_S;
-    if (fraction < 0) {
-        fraction += REGLET__NS_PER_S;
-        seconds--;
+    seconds -= fraction < 0;
+    fraction += fraction < 0 ? REGLET__NS_PER_S : 0;
+    int64_t days = seconds / 86400, rest = seconds % 86400;
+    days -= rest < 0;
+    rest += rest < 0 ? 86400 : 0;
+    int64_t date[3];
+    date_of(days, date);
+    const struct {
+        int64_t value;
+        int digits;
+        char end;
+    } parts[] = {{date[0], 4, '-'},        {date[1], 2, '-'},   {date[2], 2, 'T'}, {rest / 3600, 2, ':'},
+                 {rest / 60 % 60, 2, ':'}, {rest % 60, 2, '.'}, {fraction, 9, 'Z'}};
+    char *at = out;
+    for (size_t i = 0; i < sizeof parts / sizeof *parts - (fraction == 0); i++) {
+        at = put_number(at, parts[i].value, parts[i].digits);
+        *at++ = parts[i].end;
     }
-    time_t t = (time_t)seconds;
-    struct tm tm;
-    gmtime_r(&t, &tm);
-    size_t length = strftime(out, REGLET__RFC3339_SIZE, "%Y-%m-%dT%H:%M:%S", &tm);
-    if (fraction)
-        length +=
-            (size_t)snprintf(out + length, REGLET__RFC3339_SIZE - length, ".%09lld", (long long)fraction);
-    length += (size_t)snprintf(out + length, REGLET__RFC3339_SIZE - length, "Z");
-    return length;
+    at[-1] = 'Z';
+    *at = '\0';
+    return (size_t)(at - out);
 }
 
 /* Reads exactly `digits` digits; -1 when they are not there. */

@@ -1,6 +1,8 @@
+#define _GNU_SOURCE
 #include "tests/unit/test.h"
 
 #include <string.h>
+#include <time.h>
 
 #include "util/clock.h"
 
@@ -13,6 +15,20 @@ static void rfc3339_format__writes_utc_and_nanoseconds(void **state) {
     assert_string_equal(text, "2026-01-02T02:54:05.123456789Z");
     reglet__rfc3339_format(-1, text);
     assert_string_equal(text, "1969-12-31T23:59:59.999999999Z");
+}
+
+static void rfc3339_format__agrees_with_the_c_library_on_every_day(void **state) {
+    (void)state;
+    for (int64_t day = INT64_MIN / REGLET__NS_PER_S / 86400; day < INT64_MAX / REGLET__NS_PER_S / 86400;
+         day++) {
+        char expected[REGLET__RFC3339_SIZE], text[REGLET__RFC3339_SIZE];
+        time_t time = day * 86400 + 3661;
+        struct tm utc;
+        assert_non_null(gmtime_r(&time, &utc));
+        strftime(expected, sizeof expected, "%Y-%m-%dT%H:%M:%SZ", &utc);
+        assert_int_equal(reglet__rfc3339_format(time * REGLET__NS_PER_S, text), strlen(expected));
+        assert_string_equal(text, expected);
+    }
 }
 
 static void rfc3339_parse__takes_what_the_standard_has(void **state) {
@@ -77,6 +93,7 @@ static void deadline_after__overflow_means_never(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rfc3339_format__writes_utc_and_nanoseconds),
+        cmocka_unit_test(rfc3339_format__agrees_with_the_c_library_on_every_day),
         cmocka_unit_test(rfc3339_parse__takes_what_the_standard_has),
         cmocka_unit_test(rfc3339_parse__refuses_everything_else),
         cmocka_unit_test(rfc3339_parse__counts_from_1970_in_utc),
