@@ -8,10 +8,15 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "src/util/variant.h"
+
 /*
  * Instances that start from an image: they are as if each had initialised itself. The guests set two counters to 3 and log
  * once while they initialise; observe adds one to each, and fails where it finds what another instance wrote.
  */
+
+/* Where images are turned off for good, each call initialises. */
+enum { IMAGES = !REGLET__NO_IMAGES };
 
 static const char fresh[] = "\"data\":{\"memory\":4,\"global\":4,\"word\":\"abcd\"}";
 
@@ -19,6 +24,7 @@ struct world {
     struct events events;
     reglet_runtime *runtime;
     reglet_plugin *plugin;
+    bool primes;
 };
 
 static void begin(struct world *world, const char *guest, int64_t max_calls, int64_t max_age_ms) {
@@ -28,6 +34,7 @@ static void begin(struct world *world, const char *guest, int64_t max_calls, int
     options.log_user_data = &world->events;
     options.image_max_calls = max_calls;
     options.image_max_age_ms = max_age_ms;
+    options.prime_images = world->primes;
     world->runtime = new_runtime(&options);
     world->plugin = load_guest(world->runtime, guest);
 }
@@ -38,13 +45,22 @@ static void end(struct world *world) {
     events_free(&world->events);
 }
 
-static size_t initialised(struct world *world) {
+static size_t count_events(struct world *world, const char *message) {
     size_t count = 0;
     pthread_mutex_lock(&world->events.lock);
-    for (const char *at = world->events.text; at && (at = strstr(at, "initialised")); at++)
+    for (const char *at = world->events.text; at && (at = strstr(at, message)); at++)
         count++;
     pthread_mutex_unlock(&world->events.lock);
     return count;
+}
+
+static size_t initialised(struct world *world) {
+    return count_events(world, "initialised");
+}
+
+/* With images that often; of so many calls. */
+static void expect_initialised(struct world *world, size_t times, size_t calls) {
+    assert_int_equal(initialised(world), IMAGES ? times : calls);
 }
 
 static void observe_times(struct world *world, int times) {
@@ -54,10 +70,10 @@ static void observe_times(struct world *world, int times) {
 
 static void image__every_call_starts_where_initialising_ended(void **state) {
     (void)state;
-    struct world world;
+    struct world world = {0};
     begin(&world, "image_counter", 0, 0);
     observe_times(&world, 50);
-    assert_int_equal(initialised(&world), 1);
+    expect_initialised(&world, 1, 50);
     end(&world);
 }
 
@@ -70,14 +86,14 @@ static void image__threads_share_nothing_that_was_written(void **state) {
     (void)state;
     enum { THREADS = 8 };
     pthread_t threads[THREADS];
-    struct world world;
+    struct world world = {0};
     begin(&world, "image_counter", 0, 0);
     observe_times(&world, 1); /* while it leaves an image behind, others would go the plain way */
     for (size_t i = 0; i < THREADS; i++)
         assert_int_equal(pthread_create(&threads[i], NULL, observe_200, &world), 0);
     for (size_t i = 0; i < THREADS; i++)
         pthread_join(threads[i], NULL);
-    assert_int_equal(initialised(&world), 1);
+    expect_initialised(&world, 1, THREADS * 200 + 1);
     end(&world);
 }
 
@@ -85,9 +101,10 @@ static void image__threads_share_nothing_that_was_written(void **state) {
 static void image__of_a_plugin_whose_state_it_would_not_hold_is_not_used(void **state) {
     (void)state;
     static const char *const guests[] = {"image_reaches_outside", "image_changes_tables",
-                                         "image_start_function", "image_many_globals", "image_large_memory"};
+                                         "image_start_function",  "image_many_globals",
+                                         "image_large_memory",    "image_half_a_line"};
     for (size_t i = 0; i < sizeof guests / sizeof *guests; i++) {
-        struct world world;
+        struct world world = {0};
         begin(&world, guests[i], 0, 0);
         observe_times(&world, 5);
         if (initialised(&world) != 5)
@@ -98,16 +115,67 @@ static void image__of_a_plugin_whose_state_it_would_not_hold_is_not_used(void **
 
 static void image__of_a_plugin_that_reads_clock_and_random_is_used(void **state) {
     (void)state;
-    struct world world;
+    struct world world = {0};
     begin(&world, "image_reads_clock", 0, 0);
     observe_times(&world, 5);
-    assert_int_equal(initialised(&world), 1);
+    expect_initialised(&world, 1, 5);
     end(&world);
+}
+
+static void image__keeps_the_flags_that_initialising_set(void **state) {
+    (void)state;
+    struct world world = {0};
+    begin(&world, "image_sets_flags", 0, 0);
+    observe_times(&world, 5);
+    expect_initialised(&world, 1, 5);
+    end(&world);
+}
+
+/* The guest traps when a time is before one that it read earlier, perhaps on another thread and in an image. */
+static void *observe_20(void *world) {
+    observe_times(world, 20);
+    return NULL;
+}
+
+static void image__never_has_the_monotonic_clock_run_backwards(void **state) {
+    (void)state;
+    enum { THREADS = 8 };
+    pthread_t threads[THREADS];
+    struct world world = {0};
+    begin(&world, "image_clock_goes_on", 3, 0);
+    for (size_t i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, observe_20, &world), 0);
+    for (size_t i = 0; i < THREADS; i++)
+        pthread_join(threads[i], NULL);
+    assert_in_range(initialised(&world), 2, THREADS * 20);
+    end(&world);
+}
+
+static reglet_plugin *load_granted(const char *variable, reglet_runtime **runtime) {
+    *runtime = new_runtime_granting("image_reads_variable", variable);
+    return load_guest(*runtime, "image_reads_variable");
+}
+
+/* The same module under the same name, and the compiled code is shared; what it read while it initialised is not. */
+static void image__of_one_runtime_is_not_anothers(void **state) {
+    (void)state;
+    reglet_runtime *runtimes[2];
+    assert_int_equal(setenv("IMAGE_A", "aaaa", 1) | setenv("IMAGE_B", "bbbb", 1), 0);
+    reglet_plugin *a = load_granted("env:IMAGE_A", &runtimes[0]),
+                  *b = load_granted("env:IMAGE_B", &runtimes[1]);
+    for (int i = 0; i < 3; i++) {
+        expect_evidence(observe_json(a, NULL, 0), "\"word\":\"aaaa\"");
+        expect_evidence(observe_json(b, NULL, 0), "\"word\":\"bbbb\"");
+    }
+    reglet_plugin_unref(a);
+    reglet_plugin_unref(b);
+    reglet_runtime_free(runtimes[0]);
+    reglet_runtime_free(runtimes[1]);
 }
 
 static void image__can_be_turned_off(void **state) {
     (void)state;
-    struct world world;
+    struct world world = {0};
     begin(&world, "image_counter", -1, 0);
     observe_times(&world, 5);
     assert_int_equal(initialised(&world), 5);
@@ -116,16 +184,46 @@ static void image__can_be_turned_off(void **state) {
 
 static void image__serves_so_many_calls_and_is_made_anew(void **state) {
     (void)state;
-    struct world world;
+    struct world world = {0};
     begin(&world, "image_counter", 3, 0);
     observe_times(&world, 10); /* the 1st, the 5th and the 9th initialise */
-    assert_int_equal(initialised(&world), 3);
+    expect_initialised(&world, 3, 10);
+    end(&world);
+}
+
+static void image__is_made_anew_on_request(void **state) {
+    (void)state;
+    struct world world = {0};
+    begin(&world, "image_counter", 0, 0);
+    for (int i = 0; i < 3; i++) {
+        observe_times(&world, 5);
+        expect_initialised(&world, (size_t)i + 1, (size_t)i * 5 + 5);
+        reglet_plugin_renew_image(world.plugin);
+    }
+    reglet_plugin_renew_image(NULL);
+    end(&world);
+}
+
+/* Calls in flight keep the one that they started from. */
+static void image__is_made_anew_while_others_call(void **state) {
+    (void)state;
+    enum { THREADS = 8 };
+    pthread_t threads[THREADS];
+    struct world world = {0};
+    begin(&world, "image_counter", 10, 0);
+    for (size_t i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, observe_200, &world), 0);
+    for (size_t i = 0; i < 100; i++)
+        reglet_plugin_renew_image(world.plugin);
+    for (size_t i = 0; i < THREADS; i++)
+        pthread_join(threads[i], NULL);
+    assert_in_range(initialised(&world), THREADS * 200 / 11, THREADS * 200);
     end(&world);
 }
 
 static void image__serves_so_long_and_is_made_anew(void **state) {
     (void)state;
-    struct world world;
+    struct world world = {0};
     begin(&world, "image_counter", 0, 1);
     for (int i = 0; i < 1000 && initialised(&world) < 3; i++) {
         observe_times(&world, 1);
@@ -137,7 +235,7 @@ static void image__serves_so_long_and_is_made_anew(void **state) {
 
 static void image__belongs_to_one_module(void **state) {
     (void)state;
-    struct world world;
+    struct world world = {0};
     begin(&world, "image_counter", 0, 0);
     observe_times(&world, 3);
     struct bytes wasm = read_guest("counter");
@@ -152,11 +250,11 @@ static void image__belongs_to_one_module(void **state) {
 /* Whoever traps, is stopped or passes a limit leaves a slot as clean as anybody. */
 static void image__slot_of_a_call_that_failed_is_clean(void **state) {
     (void)state;
-    struct world world;
+    struct world world = {0};
     begin(&world, "image_traps", 0, 0);
     for (int i = 0; i < 20; i++)
         expect_plugin_error(observe_json(world.plugin, NULL, 0), REGLET_ERR_TRAP, "unreachable");
-    assert_int_equal(initialised(&world), 1);
+    expect_initialised(&world, 1, 20);
     end(&world);
 }
 
@@ -180,7 +278,7 @@ static void image__nothing_of_another_call_is_found(void **state) {
     static const int64_t max_calls[] = {0, 5};
     for (size_t i = 0; i < sizeof max_calls / sizeof *max_calls; i++) {
         pthread_t threads[THREADS];
-        struct world world;
+        struct world world = {0};
         begin(&world, "scribble", max_calls[i], 0);
         for (size_t t = 0; t < THREADS; t++)
             assert_int_equal(pthread_create(&threads[t], NULL, scribble, &world), 0);
@@ -207,7 +305,7 @@ static void count_resources(size_t *mappings, size_t *descriptors) {
 
 static void load_and_observe(int times) {
     for (int i = 0; i < times; i++) {
-        struct world world;
+        struct world world = {0};
         begin(&world, "image_counter", 2, 0);
         observe_times(&world, 4);
         end(&world);
@@ -232,11 +330,59 @@ static void image__larger_than_files_may_be_is_not_made(void **state) {
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &whole), 0);
     little = (struct rlimit){10000, whole.rlim_max};
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &little), 0);
-    struct world world;
+    struct world world = {0};
     begin(&world, "image_counter", 0, 0);
     observe_times(&world, 3);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &whole), 0);
     assert_int_equal(initialised(&world), 3);
+    end(&world);
+}
+
+/* --- Priming ----------------------------------------------------------------------------------------------- */
+
+static void begin_primed(struct world *world, const char *guest) {
+    world->primes = true;
+    begin(world, guest, 0, 0);
+}
+
+/* A plugin can tell, as the option says: of five calls, all but the first find what the priming one left. */
+static void priming__leaves_what_a_first_call_leaves_and_nobody_hears_of_it(void **state) {
+    (void)state;
+    struct world world = {0};
+    begin_primed(&world, "prime_counter");
+    for (int i = 0; i < 5; i++)
+        expect_evidence(observe_json(world.plugin, NULL, 0), i == 0 || !IMAGES
+                                                                 ? "{\"calls\":\"A\",\"freed\":\"@\"}"
+                                                                 : "{\"calls\":\"B\",\"freed\":\"D\"}");
+    expect_initialised(&world, 1, 5);
+    assert_int_equal(count_events(&world, "observed..."), 5);
+    assert_int_equal(count_events(&world, "described.."), 0);
+    end(&world);
+}
+
+/* The image is then what initialising left, and no more. */
+static void priming__that_reaches_out_draws_or_fails_leaves_no_trace(void **state) {
+    (void)state;
+    static const char *const guests[] = {"prime_reaches_outside", "prime_draws", "prime_traps",
+                                         "prime_loops"};
+    for (size_t i = 0; i < sizeof guests / sizeof *guests; i++) {
+        struct world world = {0};
+        begin_primed(&world, guests[i]);
+        for (int call = 0; call < 5; call++)
+            expect_evidence(observe_json(world.plugin, "{\"a\":1}", 0), "{\"calls\":\"A\",\"freed\":\"@\"}");
+        expect_initialised(&world, 1, 5);
+        assert_int_equal(count_events(&world, "observed..."), 5);
+        assert_false(events_contain(&world.events, "denied"));
+        end(&world);
+    }
+}
+
+/* Half of the time is the call's own. */
+static void priming__does_not_take_the_calls_time(void **state) {
+    (void)state;
+    struct world world = {0};
+    begin_primed(&world, "prime_loops");
+    expect_evidence(observe_json(world.plugin, "{\"a\":1}", 2000), "{\"calls\":\"A\"");
     end(&world);
 }
 
@@ -258,8 +404,13 @@ int main(void) {
         cmocka_unit_test(image__threads_share_nothing_that_was_written),
         cmocka_unit_test(image__of_a_plugin_whose_state_it_would_not_hold_is_not_used),
         cmocka_unit_test(image__of_a_plugin_that_reads_clock_and_random_is_used),
+        cmocka_unit_test(image__keeps_the_flags_that_initialising_set),
+        cmocka_unit_test(image__never_has_the_monotonic_clock_run_backwards),
+        cmocka_unit_test(image__of_one_runtime_is_not_anothers),
         cmocka_unit_test(image__can_be_turned_off),
         cmocka_unit_test(image__serves_so_many_calls_and_is_made_anew),
+        cmocka_unit_test(image__is_made_anew_on_request),
+        cmocka_unit_test(image__is_made_anew_while_others_call),
         cmocka_unit_test(image__serves_so_long_and_is_made_anew),
         cmocka_unit_test(image__belongs_to_one_module),
         cmocka_unit_test(image__slot_of_a_call_that_failed_is_clean),
@@ -268,5 +419,13 @@ int main(void) {
         cmocka_unit_test(image__larger_than_files_may_be_is_not_made),
         cmocka_unit_test(options__of_images_are_checked),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    const struct CMUnitTest primed[] = {
+        cmocka_unit_test(priming__leaves_what_a_first_call_leaves_and_nobody_hears_of_it),
+        cmocka_unit_test(priming__that_reaches_out_draws_or_fails_leaves_no_trace),
+        cmocka_unit_test(priming__does_not_take_the_calls_time),
+    };
+    int failed = cmocka_run_group_tests(primed, NULL, NULL);
+    if (REGLET__PRIME) /* the others' guests find what priming left, as they must */
+        return failed;
+    return failed + cmocka_run_group_tests(tests, NULL, NULL);
 }
