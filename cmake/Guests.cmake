@@ -124,7 +124,7 @@ function(reglet_wat_guest name source)
   cmake_path(ABSOLUTE_PATH source)
   file(MAKE_DIRECTORY ${REGLET_GUEST_DIR})
   set(output ${REGLET_GUEST_DIR}/${name}.wasm)
-  add_custom_command(OUTPUT ${output} COMMAND ${REGLET_WAT2WASM} --enable-threads --enable-memory64 --enable-multi-memory ${source} -o ${output}
+  add_custom_command(OUTPUT ${output} COMMAND ${REGLET_WAT2WASM} --enable-threads --enable-tail-call --enable-memory64 --enable-multi-memory ${source} -o ${output}
                      DEPENDS ${source} COMMENT "Assembling guest ${name}" VERBATIM)
   reglet_guest_target(guests ${name} ${output})
 endfunction()

@@ -45,7 +45,7 @@ class CliTest(unittest.TestCase):
         self.addCleanup(shutil.rmtree, self.scratch)
         # Sanitizers read their options from the environment; apart from them it is this and nothing else.
         self.environment = {name: value for name, value in os.environ.items() if name.endswith("SAN_OPTIONS")}
-        self.environment.update(HOME=self.scratch, PATH=os.environ["PATH"])
+        self.environment.update(HOME=self.scratch, PATH=os.environ["PATH"], XDG_CACHE_HOME=os.environ["XDG_CACHE_HOME"])
 
     def reglet(self, *arguments, **options):
         options.setdefault("stdin", subprocess.DEVNULL if "input" not in options else None)

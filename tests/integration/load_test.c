@@ -433,10 +433,18 @@ static void load__threads_with_different_names_get_their_own(void **state) {
 
 /* --- A module that takes minutes to compile ---------------------------------------------------------------- */
 
+/* By the compiler that does not take it easy, and kept nowhere. */
+static reglet_runtime *slow_runtime(void) {
+    reglet_runtime_options options = REGLET_RUNTIME_OPTIONS_INIT;
+    options.compiler = REGLET_COMPILER_OPTIMIZING;
+    options.cache_mode = REGLET_CACHE_NONE;
+    return new_runtime(&options);
+}
+
 /* What is given up here still compiles when the process ends; so these come last. */
 static void load__minutes_of_compiling_end_at_the_deadline(void **state) {
     (void)state;
-    reglet_runtime *runtime = new_runtime(NULL);
+    reglet_runtime *runtime = slow_runtime();
     reglet_load_options load = REGLET_LOAD_OPTIONS_INIT;
     load.timeout_ms = 200;
     reglet_plugin *plugin = NULL;
@@ -452,13 +460,11 @@ static void load__minutes_of_compiling_end_at_the_deadline(void **state) {
 /* Modules that take minutes, more of them than processors, and given up already: the next load gets its share. */
 static void load__slow_modules_do_not_keep_others_waiting(void **state) {
     (void)state;
-    reglet_runtime_options options = REGLET_RUNTIME_OPTIONS_INIT;
-    options.cache_mode = REGLET_CACHE_NONE;
     reglet_load_options load = REGLET_LOAD_OPTIONS_INIT;
     load.timeout_ms = 50;
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
     for (long i = 0; i <= processors; i++) {
-        reglet_runtime *runtime = new_runtime(&options);
+        reglet_runtime *runtime = slow_runtime();
         reglet_plugin *plugin = NULL;
         reglet_error *error = NULL;
         EXPECT(reglet_runtime_load_plugin_file(runtime, "slow", guest_path("slow_compile"), &load, &plugin,
@@ -466,7 +472,7 @@ static void load__slow_modules_do_not_keep_others_waiting(void **state) {
                REGLET_ERR_TIMEOUT, error);
         reglet_runtime_free(runtime);
     }
-    reglet_runtime *runtime = new_runtime(&options);
+    reglet_runtime *runtime = slow_runtime();
     reglet_plugin *plugin = NULL;
     reglet_error *error = NULL;
     load.timeout_ms = 20000;
@@ -492,7 +498,7 @@ static void load__different_names_compile_side_by_side(void **state) {
     assert_int_equal(sched_getaffinity(0, sizeof processors, &processors), 0);
     if (CPU_COUNT(&processors) < 2)
         skip();
-    struct loader slow = {.runtime = new_runtime(NULL), .status = REGLET_OK};
+    struct loader slow = {.runtime = slow_runtime(), .status = REGLET_OK};
     assert_int_equal(reglet_cancel_token_new(&slow.token, NULL), REGLET_OK);
     pthread_t thread;
     assert_int_equal(pthread_create(&thread, NULL, load_slowly, &slow), 0);

