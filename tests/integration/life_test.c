@@ -195,10 +195,11 @@ static void observe__under_a_storm_of_signals_is_the_same(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        /* First: rooms that are idle later would be given back for it. */
+        cmocka_unit_test(observe__without_room_for_an_instance_says_so),
         cmocka_unit_test(free__waits_for_calls_on_plugins_that_were_closed),
         cmocka_unit_test(unref__during_a_call_leaves_the_call_its_plugin),
         cmocka_unit_test(load__plugins_keep_no_event_descriptor),
-        cmocka_unit_test(observe__without_room_for_an_instance_says_so),
         cmocka_unit_test(observe__inside_a_log_callback_works),
 #if !REGLET_SANITIZED
         cmocka_unit_test(observe__on_a_coroutines_stack_is_refused),
