@@ -5,6 +5,7 @@
 #   make check                   every test, and every test again under sanitizers
 #   make install PREFIX= DESTDIR=
 #   make check-dev               one preset alone: configure, build, test (dev, check, clang, asan-ubsan, tsan)
+#   make check-variants          every test again with each slower way forced (REGLET_VARIANT)
 #   make soak                    100,000 observations in one process
 #   make bench                   the measurements that the documentation quotes
 #   make tidy, make format, make clean
@@ -16,7 +17,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin:/usr/local/go/bin
 
 headline = @printf '\n==== %s\n' "$(1)"
 
-.PHONY: all demo check check-format check-clang soak bench tidy format install clean
+.PHONY: all demo check check-format check-clang check-variants soak bench tidy format install clean
 .NOTPARALLEL:
 
 all:
@@ -42,6 +43,17 @@ check-clang:
 	$(call headline,The build with clang, without warnings)
 	cmake --preset clang
 	cmake --build --preset clang
+
+# The slower ways that src/util/variant.h knows, each in a build folder of its own.
+variants = no-images no-scan prime
+
+check-variants: $(variants:%=check-variant-%)
+
+check-variant-%:
+	$(call headline,Build and tests: preset check with variant $*)
+	cmake --preset check -B build-variant-$* -DREGLET_VARIANT=$*
+	cmake --build build-variant-$*
+	ctest --test-dir build-variant-$* --output-on-failure --timeout 120 -j 2
 
 check-%:
 	$(call headline,Build and tests: preset $*)
