@@ -265,6 +265,8 @@ reglet_status reglet__call_initialise(const struct visit *visit, struct initiali
         status = initialize(&call, &exit_code, err);
     if (call.guest)
         out->reached = reglet__guest_reached(call.guest);
+    struct reglet__wasi_left left;
+    out->half_a_line = status == REGLET_OK && !reglet__wasi_left(call.wasi, &left);
     out->fits = status == REGLET_OK && !out->reached && fits(call.guest);
     close_call(&call);
     return status;

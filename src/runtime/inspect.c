@@ -142,6 +142,8 @@ static reglet_status try_image(const struct visit *visit, struct reglet__inspect
         good = refuse_image(inspected, "it called %s while it initialised", found.reached);
     else if (status != REGLET_OK)
         good = refuse_image(inspected, "it did not initialise: %s", reglet_error_message(error));
+    else if (found.half_a_line)
+        good = refuse_image(inspected, "it wrote half a line while it initialised");
     else if (!found.fits)
         good = refuse_image(inspected, "it takes more memory than there is, or than an image may have");
     inspected->public.starts_from_image = good && !inspected->public.no_image;

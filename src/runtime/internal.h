@@ -274,6 +274,7 @@ reglet_status reglet__call_export(const struct call_setup *setup, const char *na
 /* What initialising said about images. */
 struct initialised {
     const char *reached; /* as reglet__guest_reached() has it, also after a failure; the version's */
+    bool half_a_line;    /* it wrote one and did not end it */
     bool fits;           /* an image could be taken, as far as memory goes */
 };
 

@@ -160,6 +160,7 @@ static void inspect__says_why_calls_do_not_start_from_an_image(void **state) {
     expect_reason("image_large_memory", "its memory is larger than an image may be");
     expect_reason("image_reaches_outside", "it called env_get while it initialised");
     expect_reason("image_opens_file", "it called path_open while it initialised");
+    expect_reason("image_half_a_line", "it wrote half a line while it initialised");
     expect_reason("image_grows_large", "it takes more memory than there is, or than an image may have");
     expect_reason("exit_initialize_3", "it called proc_exit while it initialised");
     expect_reason("trap_initialize", "it did not initialise: the plugin trapped: unreachable code reached");
@@ -179,9 +180,9 @@ static size_t initialised(struct events *events) {
 static void inspect__says_what_calls_then_do(void **state) {
     (void)state;
     static const char *const guests[] = {
-        "image_counter",      "image_reads_clock",    "image_opens_file",
-        "image_grows_large",  "image_start_function", "image_changes_tables",
-        "image_many_globals", "image_large_memory",   "image_reaches_outside"};
+        "image_counter",         "image_reads_clock",    "image_opens_file",   "image_grows_large",
+        "image_start_function",  "image_changes_tables", "image_many_globals", "image_large_memory",
+        "image_reaches_outside", "image_half_a_line"};
     for (size_t i = 0; i < sizeof guests / sizeof *guests; i++) {
         struct events events;
         events_init(&events);
