@@ -116,6 +116,10 @@ class Inspect(CliTest):
 
 
 class Options(CliTest):
+    def setUp(self):
+        super().setUp()
+        self.environment.pop("XDG_CACHE_HOME")  # what is kept is below HOME, and of this test alone
+
     def machine_code(self, *arguments):
         result = self.reglet("inspect", FILE_PLUGIN, *arguments)
         self.assert_code(0, result)
