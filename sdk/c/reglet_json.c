@@ -248,10 +248,10 @@ static struct cursor inside_string(plugin_value value) {
 
 static bool string_equals(plugin_value value, const char *text) {
     struct cursor c = inside_string(value);
-    size_t left = strlen(text), size;
-    char bytes[4];
     if (*c.at != '\\' && *c.at != (*text ? *text : '"')) /* nearly always */
         return false;
+    size_t left = strlen(text), size;
+    char bytes[4];
     while ((size = next_character(&c, bytes)) > 0) {
         if (size > left || memcmp(text, bytes, size) != 0)
             return false;

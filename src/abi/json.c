@@ -1,8 +1,6 @@
 #include "abi/json.h"
 
 #include <errno.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -112,10 +110,10 @@ struct reglet__json *reglet__json_add_text(struct reglet__arena *arena, struct r
 
 struct reglet__json *reglet__json_add_number(struct reglet__arena *arena, struct reglet__json *object,
                                              const char *key, uint64_t number) {
-    char digits[24];
-    int length = snprintf(digits, sizeof digits, "%" PRIu64, number);
-    struct reglet__json value = {.size = (uint32_t)length, .type = REGLET__JSON_NUMBER};
-    value.text = reglet__arena_copy(arena, digits, (size_t)length);
+    char digits[REGLET__DECIMAL_SIZE];
+    struct reglet__json value = {.size = (uint32_t)reglet__decimal_unsigned(number, digits),
+                                 .type = REGLET__JSON_NUMBER};
+    value.text = reglet__arena_copy(arena, digits, value.size);
     return value.text ? reglet__json_add(arena, object, key, strlen(key), &value) : NULL;
 }
 

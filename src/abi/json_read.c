@@ -1,6 +1,4 @@
-#include <inttypes.h>
 #include <json-c/json.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "abi/json.h"
@@ -185,11 +183,11 @@ static bool copy_text(struct reglet__arena *arena, const char *text, size_t size
 }
 
 static bool copy_integer(struct reglet__arena *arena, struct json_object *from, struct reglet__json *to) {
-    char digits[24];
+    char digits[REGLET__DECIMAL_SIZE];
     int64_t number = json_object_get_int64(from);
-    int length = number < 0 ? snprintf(digits, sizeof digits, "%" PRId64, number)
-                            : snprintf(digits, sizeof digits, "%" PRIu64, json_object_get_uint64(from));
-    return copy_text(arena, digits, (size_t)length, to);
+    size_t length = number < 0 ? reglet__decimal(number, digits)
+                               : reglet__decimal_unsigned(json_object_get_uint64(from), digits);
+    return copy_text(arena, digits, length, to);
 }
 
 static bool copy_array(struct reglet__arena *arena, struct json_object *from, struct reglet__json *to) {

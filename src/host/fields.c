@@ -154,10 +154,10 @@ reglet_status reglet__host_put_bool(struct reglet__host_request *request, const 
 }
 
 reglet_status reglet__host_put_int(struct reglet__host_request *request, const char *key, int64_t value) {
-    char digits[24];
-    int length = snprintf(digits, sizeof digits, "%lld", (long long)value);
-    struct reglet__json number = {.type = REGLET__JSON_NUMBER, .size = (uint32_t)length};
-    number.text = reglet__arena_copy(&request->arena, digits, (size_t)length);
+    char digits[REGLET__DECIMAL_SIZE];
+    struct reglet__json number = {.type = REGLET__JSON_NUMBER,
+                                  .size = (uint32_t)reglet__decimal(value, digits)};
+    number.text = reglet__arena_copy(&request->arena, digits, number.size);
     if (!number.text)
         return REGLET_ERR_NO_MEMORY;
     return added(reglet__json_add(&request->arena, request->response, key, strlen(key), &number));

@@ -110,3 +110,24 @@ char *reglet__clean_line_dup(const char *text, size_t size) {
         reglet__clean_line(text, size, out, room);
     return out;
 }
+
+static size_t put_digits(uint64_t value, char *out) {
+    size_t length = 1;
+    for (uint64_t rest = value; rest >= 10; rest /= 10)
+        length++;
+    out[length] = '\0';
+    for (size_t i = length; i > 0; value /= 10)
+        out[--i] = (char)('0' + value % 10);
+    return length;
+}
+
+size_t reglet__decimal_unsigned(uint64_t value, char out[REGLET__DECIMAL_SIZE]) {
+    return put_digits(value, out);
+}
+
+size_t reglet__decimal(int64_t value, char out[REGLET__DECIMAL_SIZE]) {
+    if (value >= 0)
+        return put_digits((uint64_t)value, out);
+    out[0] = '-';
+    return 1 + put_digits(-(uint64_t)value, out + 1);
+}

@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* Decodes one code point; returns its length in bytes, or 0 when the bytes at `text` are not valid UTF-8. */
 size_t reglet__utf8_decode(const char *text, size_t size, unsigned *code_point);
@@ -35,5 +36,10 @@ size_t reglet__clean_line(const char *text, size_t size, char *out, size_t out_s
 
 /* A new cleaned copy; NULL without memory. */
 char *reglet__clean_line_dup(const char *text, size_t size);
+
+/* Writes a number in decimal digits, with a NUL behind them; returns their length. */
+enum { REGLET__DECIMAL_SIZE = 21 };
+size_t reglet__decimal(int64_t value, char out[REGLET__DECIMAL_SIZE]);
+size_t reglet__decimal_unsigned(uint64_t value, char out[REGLET__DECIMAL_SIZE]);
 
 #endif

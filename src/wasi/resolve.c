@@ -41,7 +41,8 @@ int reglet__wasi_path_read(struct reglet__wasi *wasi, uint32_t address, uint32_t
 }
 
 void reglet__wasi_proc_name(int fd, char out[16]) {
-    snprintf(out, 16, "%d", fd);
+    char digits[REGLET__DECIMAL_SIZE];
+    memcpy(out, digits, reglet__decimal(fd, digits) + 1); /* an int has at most 11 */
 }
 
 int reglet__wasi_real_path(const struct reglet__wasi_host *host, int fd, char out[REGLET__MAX_PATH]) {

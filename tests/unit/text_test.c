@@ -1,3 +1,6 @@
+#include <inttypes.h>
+#include <stdio.h>
+
 #include "tests/unit/test.h"
 #include "util/text.h"
 
@@ -31,12 +34,26 @@ static void clean_line__never_writes_past_its_buffer(void **state) {
     assert_string_equal(out, "ab\\n");
 }
 
+static void decimal__writes_what_printf_writes(void **state) {
+    (void)state;
+    static const int64_t values[] = {0, 1, 9, 10, -1, -10, 1234567890, INT64_MAX, INT64_MIN};
+    char expected[32], text[REGLET__DECIMAL_SIZE];
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+        int length = snprintf(expected, sizeof expected, "%" PRId64, values[i]);
+        assert_int_equal(reglet__decimal(values[i], text), length);
+        assert_string_equal(text, expected);
+    }
+    assert_int_equal(reglet__decimal_unsigned(UINT64_MAX, text), 20);
+    assert_string_equal(text, "18446744073709551615");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(clean_line__escape_sequences_become_visible),
         cmocka_unit_test(clean_line__bidi_marks_become_visible),
         cmocka_unit_test(clean_line__invalid_utf8_becomes_the_replacement),
         cmocka_unit_test(clean_line__never_writes_past_its_buffer),
+        cmocka_unit_test(decimal__writes_what_printf_writes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
