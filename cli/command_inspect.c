@@ -9,18 +9,6 @@
 
 enum { MOST_ROWS = 100 }; /* more are not read by people; --format json has them */
 
-/* "512 bytes", "84.1 KiB", "10.2 MiB". */
-static char *size_text(uint64_t bytes) {
-    static const char *const units[] = {"KiB", "MiB", "GiB"};
-    if (bytes < 1024)
-        return format_text("%" PRIu64 " byte%s", bytes, bytes == 1 ? "" : "s");
-    double value = (double)bytes / 1024;
-    size_t unit = 0;
-    for (; value >= 1023.95 && unit + 1 < ARRAY_LEN(units); unit++)
-        value /= 1024;
-    return format_text("%.1f %s", value, units[unit]);
-}
-
 static char *count_text(uint64_t count, const char *one, const char *many) {
     return format_text("%" PRIu64 " %s", count, count == 1 ? one : many);
 }

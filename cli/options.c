@@ -19,6 +19,8 @@ enum option_id {
     OPT_COMPILER,
     OPT_CACHE_DIR,
     OPT_NO_CACHE,
+    OPT_OLDER_THAN,
+    OPT_MAX_SIZE,
     OPT_FORMAT,
     OPT_VALUES,
     OPT_CHECK,
@@ -74,11 +76,14 @@ static const struct option_spec {
      "have every call initialise the plugin, none start\nfrom an image of what that left"},
     {OPT_COMPILER, "compiler", 0, "COMPILER", COMMAND_MODULES,
      "fast (to compile), optimizing, or auto: the fast one\nfor the first answer, then the other (default: auto)"},
-    {OPT_CACHE_DIR, "cache-dir", 0, "DIR", COMMAND_MODULES,
+    {OPT_CACHE_DIR, "cache-dir", 0, "DIR", COMMAND_MODULES | COMMAND_CACHE,
      "keep compiled code here (default: reglet in\n$XDG_CACHE_HOME, or else in ~/.cache)"},
     {OPT_NO_CACHE, "no-cache", 0, NULL, COMMAND_MODULES,
      "compile anew; neither look for compiled code nor\nkeep it"},
-    {OPT_FORMAT, "format", 0, "json|table", COMMAND_PLUGINS | COMMAND_VERSION,
+    {OPT_OLDER_THAN, "older-than", 0, "DURATION", COMMAND_CACHE, "prune: what was not used for so long"},
+    {OPT_MAX_SIZE, "max-size", 0, "SIZE", COMMAND_CACHE,
+     "prune: what was used least recently, until at most\nso many bytes are left, such as 500M (default: 2G)"},
+    {OPT_FORMAT, "format", 0, "json|table", COMMAND_PLUGINS | COMMAND_CACHE | COMMAND_VERSION,
      "how to print (default: table on a terminal, json\notherwise; schema: as it is; version: table)"},
     {OPT_QUIET, "quiet", 'q', NULL, COMMAND_MODULES, "only results and errors"},
     {OPT_VERBOSE, "verbose", 'v', NULL, COMMAND_MODULES, "debug messages too"},
@@ -145,6 +150,18 @@ static int set_cache_dir(struct options *options, const char *value) {
     return EXIT_OK;
 }
 
+static int set_older_than(struct options *options, const char *value) {
+    if (!parse_duration(value, &options->older_than_ms))
+        return bad_usage(options->command, "--older-than should be " DURATION_FORM ", not \"%s\"", value);
+    return EXIT_OK;
+}
+
+static int set_max_size(struct options *options, const char *value) {
+    if (!parse_size(value, &options->max_size))
+        return bad_usage(options->command, "--max-size should be " SIZE_FORM ", not \"%s\"", value);
+    return EXIT_OK;
+}
+
 static int set_jobs(struct options *options, const char *value) {
     if (!parse_integer(value, &options->jobs) || options->jobs < 1 || options->jobs > MAX_JOBS)
         return bad_usage(options->command, "--jobs should be 1 to %d, not \"%s\"", MAX_JOBS, value);
@@ -190,6 +207,8 @@ static int set_option(struct options *options, enum option_id id, const char *va
     case OPT_COMPILER: return set_compiler(options, value);
     case OPT_CACHE_DIR: return set_cache_dir(options, value);
     case OPT_NO_CACHE: options->no_cache = true; break;
+    case OPT_OLDER_THAN: return set_older_than(options, value);
+    case OPT_MAX_SIZE: return set_max_size(options, value);
     case OPT_FORMAT: return set_format(options, value);
     case OPT_VALUES: string_list_add(&options->values, copy_text(value, strlen(value))); break;
     case OPT_CHECK: options->check = true; break;
@@ -241,9 +260,9 @@ static int refuse_option(const struct options *options, int problem, char **argv
     return bad_usage(options->command, "--%s takes no value", spec->name);
 }
 
-static int check_commands(const struct options *options, unsigned seen) {
+static int check_commands(const struct options *options, uint64_t seen) {
     for (size_t i = 0; i < ARRAY_LEN(specs); i++)
-        if ((seen & 1u << i) && !(specs[i].commands & options->command->bit))
+        if ((seen & UINT64_C(1) << i) && !(specs[i].commands & options->command->bit))
             return bad_usage(options->command, "unknown option --%s", specs[i].name);
     return EXIT_OK;
 }
@@ -275,7 +294,7 @@ static int check_operands(const struct options *options) {
  * The leading "-" makes getopt_long hand out operands in their place, as 1: nothing is moved, whatever
  * POSIXLY_CORRECT says, and `run` can stop at its module. ":" tells a missing value from an unknown option.
  */
-static int parse_words(int argc, char **argv, struct options *options, unsigned *seen) {
+static int parse_words(int argc, char **argv, struct options *options, uint64_t *seen) {
     struct option table[ARRAY_LEN(specs) + 1] = {{0}};
     for (size_t i = 0; i < ARRAY_LEN(specs); i++)
         table[i] = (struct option){specs[i].name, specs[i].argument ? required_argument : no_argument, NULL,
@@ -291,7 +310,7 @@ static int parse_words(int argc, char **argv, struct options *options, unsigned 
         } else if (!spec) {
             result = refuse_option(options, id, argv);
         } else {
-            *seen |= 1u << (spec - specs);
+            *seen |= UINT64_C(1) << (spec - specs);
             result = set_option(options, spec->id, optarg);
         }
     }
@@ -302,7 +321,7 @@ static int parse_words(int argc, char **argv, struct options *options, unsigned 
 
 int options_parse(int argc, char **argv, struct options *out) {
     *out = (struct options){.verbosity = NORMAL};
-    unsigned seen = 0;
+    uint64_t seen = 0;
     int result = parse_words(argc, argv, out, &seen);
     if (result != EXIT_OK)
         return result;

@@ -35,6 +35,8 @@ struct options {
     reglet_compiler compiler;
     const char *cache_dir; /* NULL: the usual place */
     bool no_cache;
+    int64_t older_than_ms; /* 0: not given, as max_size */
+    int64_t max_size;      /* in bytes */
     enum format format;
     bool check;
     int64_t jobs; /* of batch; 0: not given */

@@ -127,14 +127,18 @@ static char *absolute_path(const char *path) {
     return here ? format_text("%s/%s", here, path) : copy_text(path, strlen(path));
 }
 
-static int make_cache(struct session *session, const struct options *options, reglet_error **err) {
-    if (!options->no_cache && !options->cache_dir)
-        return EXIT_OK;
+reglet_status cache_open(const struct options *options, reglet_cache **out, reglet_error **err) {
     _cleanup_free_ char *directory = options->cache_dir ? absolute_path(options->cache_dir) : NULL;
     reglet_cache_options how = REGLET_CACHE_OPTIONS_INIT;
     how.directory = directory;
     how.memory_only = options->no_cache;
-    reglet_status status = reglet_cache_new(&how, &session->cache, err);
+    return reglet_cache_new(&how, out, err);
+}
+
+static int make_cache(struct session *session, const struct options *options, reglet_error **err) {
+    if (!options->no_cache && !options->cache_dir)
+        return EXIT_OK;
+    reglet_status status = cache_open(options, &session->cache, err);
     return status == REGLET_OK                     ? EXIT_OK
            : status == REGLET_ERR_INVALID_ARGUMENT ? EXIT_BAD_USAGE
                                                    : EXIT_FAILED;

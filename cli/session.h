@@ -60,4 +60,7 @@ void session_wake_on_signal(int fd);
 int session_run(const struct options *options,
                 int (*work)(const struct session *session, const struct options *options));
 
+/* The cache of compiled code that the options mean. */
+reglet_status cache_open(const struct options *options, reglet_cache **out, reglet_error **err);
+
 #endif

@@ -2,6 +2,7 @@
 #include "util.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -130,6 +131,34 @@ bool parse_integer(const char *text, int64_t *out) {
     if (!end || *end != '\0' || (negative && value == 0))
         return false;
     *out = negative ? -value : value;
+    return true;
+}
+
+char *size_text(uint64_t bytes) {
+    static const char *const units[] = {"KiB", "MiB", "GiB"};
+    if (bytes < 1024)
+        return format_text("%" PRIu64 " byte%s", bytes, bytes == 1 ? "" : "s");
+    double value = (double)bytes / 1024;
+    size_t unit = 0;
+    for (; value >= 1023.95 && unit + 1 < ARRAY_LEN(units); unit++)
+        value /= 1024;
+    return format_text("%.1f %s", value, units[unit]);
+}
+
+bool parse_size(const char *text, int64_t *out) {
+    static const char units[] = "KMGT";
+    char *end = NULL;
+    if (*text < '1' || *text > '9')
+        return false;
+    errno = 0;
+    long long value = strtoll(text, &end, 10);
+    const char *unit = *end ? strchr(units, *end) : NULL;
+    if (errno || (*end && (!unit || end[1])))
+        return false;
+    int shift = unit ? 10 * (int)(unit - units + 1) : 0;
+    if (value > INT64_MAX >> shift)
+        return false;
+    *out = (int64_t)value << shift;
     return true;
 }
 

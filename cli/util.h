@@ -68,6 +68,13 @@ bool parse_integer(const char *text, int64_t *out);
 bool parse_duration(const char *text, int64_t *out_ms);
 #define DURATION_FORM "a positive number and one of ms, s, m, h (500ms, 5s, 2m; at most 8760h)"
 
+/* A positive integer of bytes, perhaps with one of K, M, G, T (of 1024). */
+bool parse_size(const char *text, int64_t *out);
+#define SIZE_FORM "a positive number of bytes, or of K, M, G or T (500M)"
+
+/* "512 bytes", "84.1 KiB", "10.2 MiB"; to be freed. */
+char *size_text(uint64_t bytes);
+
 /* Reads to the end, at most `limit` bytes (else false with EFBIG); NUL-terminates. False with errno. */
 bool read_all(int fd, size_t limit, char **out, size_t *out_size);
 
