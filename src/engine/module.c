@@ -24,10 +24,14 @@ static char letter_of(const wasm_valtype_t *type) {
     }
 }
 
+/* No function that a host knows has as many parameters or results; a module may repeat a type a million times. */
+enum { MOST_LETTERS = 32 };
+
 static size_t letters(const wasm_valtype_vec_t *types, char *out) {
-    for (size_t i = 0; i < types->size; i++)
+    size_t count = types->size < MOST_LETTERS ? types->size : MOST_LETTERS;
+    for (size_t i = 0; i < count; i++)
         out[i] = letter_of(types->data[i]);
-    return types->size;
+    return count;
 }
 
 /* What an import or export is: "ii->I" for a function, a word for anything else. NULL without memory. */
@@ -42,15 +46,13 @@ static char *describe_type(const wasm_externtype_t *type) {
     const wasm_functype_t *function = wasm_externtype_as_functype_const(type);
     const wasm_valtype_vec_t *parameters = wasm_functype_params(function),
                              *results = wasm_functype_results(function);
-    char *text = malloc(parameters->size + results->size + sizeof "->");
-    if (!text)
-        return NULL;
+    char text[2 * MOST_LETTERS + sizeof "->"];
     size_t length = letters(parameters, text);
     memcpy(text + length, "->", 2);
     length += 2;
     length += letters(results, text + length);
     text[length] = '\0';
-    return text;
+    return strdup(text);
 }
 
 static const char *type_word(char letter) {
