@@ -121,23 +121,34 @@ static bool is_number(const struct slice *s) {
     return at == end;
 }
 
-/* NULL when it is no string, or one with a NUL in it; the caller frees. */
-static char *decode_string(const struct slice *s) {
+/* NULL when it is no string; the caller frees. */
+static char *decode_bytes(const struct slice *s, size_t *size) {
     if (s->size < 2 || *s->text != '"')
         return NULL;
+    *size = s->size - 2;
     if (!memchr(s->text, '\\', s->size))
-        return copy_text(s->text + 1, s->size - 2);
+        return copy_text(s->text + 1, *size);
     struct json_tokener *parser = json_tokener_new();
     if (!parser)
         out_of_memory();
     json_tokener_set_flags(parser, JSON_TOKENER_STRICT);
     struct json_object *string = json_tokener_parse_ex(parser, s->text, (int)s->size);
     const char *text = string ? json_object_get_string(string) : NULL;
-    size_t size = text ? (size_t)json_object_get_string_len(string) : 0;
-    char *copy = text && strlen(text) == size ? copy_text(text, size) : NULL;
+    *size = text ? (size_t)json_object_get_string_len(string) : 0;
+    char *copy = text ? copy_text(text, *size) : NULL;
     json_object_put(string);
     json_tokener_free(parser);
     return copy;
+}
+
+/* The same for what is used as text: NULL for one with a NUL in it as well. */
+static char *decode_string(const struct slice *s) {
+    size_t size = 0;
+    char *text = decode_bytes(s, &size);
+    if (text && strlen(text) == size)
+        return text;
+    free(text);
+    return NULL;
 }
 
 /* ---- members ---- */
@@ -154,7 +165,8 @@ static void note_text(struct batch_request *request, const char *text) {
 }
 
 static void take_id(struct batch_request *request, const struct slice *value) {
-    _cleanup_free_ char *text = decode_string(value);
+    size_t size = 0;
+    _cleanup_free_ char *text = decode_bytes(value, &size);
     if (!text && !is_number(value)) {
         note_text(request, "\"id\" should be a string or a number");
         return;
