@@ -153,7 +153,9 @@ static void set_limits(reglet_runtime_options *runtime, const struct session *se
     runtime->max_evidence_bytes = config->max_evidence_bytes;
     runtime->check_config = options->check;
     runtime->max_concurrent_calls = options->jobs;
-    runtime->image_max_calls = options->fresh_init ? -1 : 0;
+    /* The one call of `observe` would leave an image that nobody uses. */
+    bool one_call = options->command->bit == COMMAND_OBSERVE;
+    runtime->image_max_calls = options->fresh_init || one_call ? -1 : 0;
     runtime->compiler = options->compiler;
     runtime->cache_mode = session->cache ? REGLET_CACHE_OWN : REGLET_CACHE_SHARED;
     runtime->cache = session->cache;

@@ -22,8 +22,7 @@ struct reglet__compilation {
     reglet_cache *cache; /* users and threads hold references to it */
     struct reglet__sha256 hash;
     reglet_compiler choice;
-    void *wasm; /* while a thread may still need it */
-    size_t size;
+    struct reglet__blob *wasm; /* while a thread may still need it */
 
     struct reglet__event first, improved;
     atomic_bool has_first, has_improved; /* what the events say, at no cost */
@@ -51,13 +50,14 @@ void reglet__compilation_unref(struct reglet__compilation *compilation) {
     reglet__event_clear(&compilation->first);
     reglet__event_clear(&compilation->improved);
     pthread_mutex_destroy(&compilation->lock);
-    free(compilation->wasm);
+    reglet__blob_unref(compilation->wasm);
     free(compilation->message);
     free(compilation->improved_message);
     free(compilation->notice);
     free(compilation);
 }
 REGLET_DEFINE_CLEANUP(struct reglet__compilation *, reglet__compilation_unref);
+REGLET_DEFINE_CLEANUP(struct reglet__blob *, reglet__blob_unref);
 
 void reglet__compilation_leave(struct reglet__compilation *compilation) {
     if (!compilation)
@@ -71,14 +71,11 @@ bool reglet__compilation_is_idle(const struct reglet__compilation *compilation) 
 }
 
 static reglet_status compilation_new(reglet_cache *cache, const struct reglet__sha256 *hash,
-                                     reglet_compiler choice, const void *wasm, size_t size,
+                                     reglet_compiler choice, struct reglet__blob *wasm,
                                      struct reglet__compilation **out, reglet_error **err) {
     struct reglet__compilation *compilation = calloc(1, sizeof *compilation);
-    void *copy = compilation ? malloc(size ? size : 1) : NULL;
-    if (!copy) {
-        free(compilation);
+    if (!compilation)
         return reglet__fail_memory(err);
-    }
     atomic_init(&compilation->references, 1);
     pthread_mutex_init(&compilation->lock, NULL);
     reglet__event_init(&compilation->first);
@@ -86,10 +83,7 @@ static reglet_status compilation_new(reglet_cache *cache, const struct reglet__s
     compilation->cache = cache;
     compilation->hash = *hash;
     compilation->choice = choice;
-    compilation->wasm = copy;
-    compilation->size = size;
-    if (size)
-        memcpy(copy, wasm, size);
+    compilation->wasm = reglet__blob_ref(wasm);
     *out = compilation;
     return REGLET_OK;
 }
@@ -143,8 +137,8 @@ static struct reglet__module *map_file(struct reglet__compilation *compilation,
     struct reglet__module *module = NULL;
     reglet_error *error = NULL;
     if (store && reglet__store_get(store, &key, &file, &error) == REGLET_OK && file.fd >= 0) {
-        if (reglet__module_map(compilation->cache->engine, compiler, &file, compilation->wasm,
-                               compilation->size, &module, &error) != REGLET_OK)
+        if (reglet__module_map(compilation->cache->engine, compiler, &file, compilation->wasm->bytes,
+                               compilation->wasm->size, &module, &error) != REGLET_OK)
             reglet__store_remove(store, &key);
         reglet__code_file_close(&file);
     }
@@ -182,8 +176,8 @@ static reglet_status get_code(struct reglet__compilation *compilation, struct re
         return REGLET_OK;
     const struct reglet__compile_options options = {.compiler = fast ? REGLET__FAST : REGLET__OPTIMIZING,
                                                     .other_too = true};
-    return reglet__module_compile(compilation->cache->engine, compilation->wasm, compilation->size, &options,
-                                  out, err);
+    return reglet__module_compile(compilation->cache->engine, compilation->wasm->bytes,
+                                  compilation->wasm->size, &options, out, err);
 }
 
 static bool may_improve(const struct reglet__compilation *compilation, const struct reglet__module *module) {
@@ -210,7 +204,7 @@ static void finish_first(struct reglet__compilation *compilation, struct reglet_
     reglet_cache *cache = compilation->cache;
     bool improves = may_improve(compilation, module);
     if (!improves)
-        free(take_ptr(compilation->wasm));
+        reglet__blob_unref(take_ptr(compilation->wasm));
     atomic_store(&compilation->improving, !improves);
     pthread_mutex_lock(&compilation->lock);
     compilation->module = module;
@@ -290,10 +284,18 @@ static void drop_idle(reglet_cache *cache) {
     }
 }
 
+static struct reglet__blob *copy(const void *bytes, size_t size) {
+    struct reglet__blob *blob = reglet__blob_new(size);
+    if (blob && size)
+        memcpy(blob->bytes, bytes, size);
+    return blob;
+}
+
 /* Under the cache's lock. */
 static reglet_status find_or_start(reglet_cache *cache, const struct reglet__sha256 *hash,
                                    reglet_compiler choice, const void *wasm, size_t size,
-                                   struct reglet__compilation **out, reglet_error **err) {
+                                   struct reglet__blob *blob, struct reglet__compilation **out,
+                                   reglet_error **err) {
     struct reglet__compilation *known = find(cache, hash, choice);
     if (known) {
         *out = compilation_ref(known);
@@ -302,9 +304,11 @@ static reglet_status find_or_start(reglet_cache *cache, const struct reglet__sha
     _cleanup_(reglet__compilation_unref_p)
     struct reglet__compilation *compilation = NULL;
     _cleanup_free_ struct entry *entry = malloc(sizeof *entry);
-    if (!entry)
+    _cleanup_(reglet__blob_unref_p)
+    struct reglet__blob *own = blob ? reglet__blob_ref(blob) : copy(wasm, size);
+    if (!entry || !own)
         return reglet__fail_memory(err);
-    reglet_status status = compilation_new(cache, hash, choice, wasm, size, &compilation, err);
+    reglet_status status = compilation_new(cache, hash, choice, own, &compilation, err);
     if (status != REGLET_OK)
         return status;
     int error = start(compilation, "reglet-compile", make_first);
@@ -321,9 +325,10 @@ static reglet_status find_or_start(reglet_cache *cache, const struct reglet__sha
 
 reglet_status reglet__compilation_start(reglet_cache *cache, const struct reglet__sha256 *hash,
                                         reglet_compiler choice, const void *wasm, size_t size,
-                                        struct reglet__compilation **out, reglet_error **err) {
+                                        struct reglet__blob *blob, struct reglet__compilation **out,
+                                        reglet_error **err) {
     pthread_mutex_lock(&cache->lock);
-    reglet_status status = find_or_start(cache, hash, choice, wasm, size, out, err);
+    reglet_status status = find_or_start(cache, hash, choice, wasm, size, blob, out, err);
     /* Using begins here, so that a compilation that ends at once still finds somebody who wants it. */
     if (status == REGLET_OK)
         atomic_fetch_add(&(*out)->users, 1);
@@ -374,7 +379,7 @@ reglet_status reglet__compilation_wait(struct reglet__compilation *compilation,
 static void finish_improved(struct reglet__compilation *compilation, struct reglet__module *module,
                             reglet_status status, const reglet_error *error) {
     struct reglet__module *old = NULL;
-    free(take_ptr(compilation->wasm));
+    reglet__blob_unref(take_ptr(compilation->wasm));
     pthread_mutex_lock(&compilation->lock);
     if (module) {
         old = compilation->module;
@@ -395,9 +400,10 @@ static void *make_improved(void *argument) {
     reglet_error *error = NULL;
     setpriority(PRIO_PROCESS, 0, PRIO_MAX - 1); /* of this thread */
     struct reglet__module *module = map_file(compilation, REGLET__OPTIMIZING);
-    reglet_status status = module ? REGLET_OK
-                                  : reglet__module_compile(cache->engine, compilation->wasm,
-                                                           compilation->size, &options, &module, &error);
+    reglet_status status = module
+                               ? REGLET_OK
+                               : reglet__module_compile(cache->engine, compilation->wasm->bytes,
+                                                        compilation->wasm->size, &options, &module, &error);
     bool saves = begin_saving(compilation, module);
     struct reglet__module *saved = saves ? reglet__module_ref(module) : NULL;
     finish_improved(compilation, module, status, error);

@@ -83,8 +83,10 @@ reglet_status reglet_runtime_plugin_schema(reglet_runtime *runtime, const char *
 struct load {
     reglet_runtime *runtime;
     const char *name;
+    const char *path; /* of the file that it is in, or NULL */
     const void *wasm;
     size_t size;
+    struct reglet__blob *blob; /* which has the bytes; NULL: they are the caller's */
     struct reglet__sha256 hash;
     struct reglet__interrupt interrupt;
     uint64_t max_bytes;
@@ -113,6 +115,18 @@ static reglet_status check_size(const struct load *load, uint64_t size, reglet_e
                         (unsigned long long)size, (unsigned long long)load->max_bytes);
 }
 
+static reglet_status read_file(struct load *load, reglet_error **err) {
+    uint64_t size = 0;
+    reglet_status status = reglet__module_file_read(load->path, load->max_bytes, &load->blob, &size, err);
+    if (status == REGLET_OK)
+        status = check_size(load, size, err);
+    if (status != REGLET_OK)
+        return status;
+    load->wasm = load->blob->bytes;
+    load->size = load->blob->size;
+    return REGLET_OK;
+}
+
 static reglet_status check_pin(const struct load *load, reglet_error **err) {
     for (size_t i = 0; i < load->runtime->pin_count; i++) {
         const struct pin *pin = &load->runtime->pins[i];
@@ -129,14 +143,14 @@ static reglet_status check_pin(const struct load *load, reglet_error **err) {
 }
 
 static reglet_status load_begin(struct load *load, const reglet_load_options *options, reglet_error **err) {
-    if (!load->runtime || (!load->wasm && load->size))
+    if (!load->runtime || (!load->wasm && load->size && !load->path))
         return reglet__fail(err, REGLET_ERR_INVALID_ARGUMENT, REGLET_DOMAIN_RUNTIME,
                             "load: runtime or wasm is NULL");
     reglet_status status = reglet__check_name(load->name, "load", err);
     if (status == REGLET_OK)
         status = load_options(load, options, err);
     if (status == REGLET_OK)
-        status = check_size(load, load->size, err);
+        status = load->path ? read_file(load, err) : check_size(load, load->size, err);
     if (status == REGLET_OK && !reglet__sha256(load->wasm, load->size, &load->hash))
         status = reglet__fail_memory(err);
     return status == REGLET_OK ? check_pin(load, err) : status;
@@ -153,7 +167,7 @@ static reglet_status compile(struct load *load, struct version **out, reglet_err
                             "plugin \"%s\": the load was given up before it began", load->name);
     reglet_cancel_token_ref(load->interrupt.token);
     status = reglet__compilation_start(load->runtime->cache, &load->hash, load->runtime->compiler, load->wasm,
-                                       load->size, &compilation, &error);
+                                       load->size, load->blob, &compilation, &error);
     if (status == REGLET_OK)
         status = reglet__compilation_wait(compilation, &load->interrupt, &module, &error);
     if (status == REGLET_OK)
@@ -203,16 +217,14 @@ static reglet_status publish(const struct load *load, reglet_plugin *fresh, regl
     return known && !same ? name_taken(load->name, err) : REGLET_OK;
 }
 
-reglet_status reglet_runtime_load_plugin(reglet_runtime *runtime, const char *name, const void *wasm,
-                                         size_t wasm_size, const reglet_load_options *options,
-                                         reglet_plugin **out, reglet_error **err) {
+static reglet_status load_plugin(struct load *load, const reglet_load_options *options, reglet_plugin **out,
+                                 reglet_error **err) {
     if (!out)
         return reglet__fail(err, REGLET_ERR_INVALID_ARGUMENT, REGLET_DOMAIN_RUNTIME, "load: out is NULL");
-    struct load load = {.runtime = runtime, .name = name, .wasm = wasm, .size = wasm_size};
-    reglet_status status = load_begin(&load, options, err);
+    reglet_status status = load_begin(load, options, err);
     reglet_plugin *plugin = NULL;
     if (status == REGLET_OK)
-        status = known_plugin(&load, &plugin, err);
+        status = known_plugin(load, &plugin, err);
     if (status != REGLET_OK)
         return status;
     if (plugin) {
@@ -220,13 +232,31 @@ reglet_status reglet_runtime_load_plugin(reglet_runtime *runtime, const char *na
         return REGLET_OK;
     }
     struct version *version = NULL;
-    status = compile(&load, &version, err);
+    status = compile(load, &version, err);
     if (status == REGLET_OK)
-        status = reglet__plugin_new(runtime, name, version, &plugin, err);
+        status = reglet__plugin_new(load->runtime, load->name, version, &plugin, err);
     if (status != REGLET_OK)
         return status;
-    status = publish(&load, plugin, out, err);
+    status = publish(load, plugin, out, err);
     reglet_plugin_unref(plugin);
+    return status;
+}
+
+reglet_status reglet_runtime_load_plugin(reglet_runtime *runtime, const char *name, const void *wasm,
+                                         size_t wasm_size, const reglet_load_options *options,
+                                         reglet_plugin **out, reglet_error **err) {
+    struct load load = {.runtime = runtime, .name = name, .wasm = wasm, .size = wasm_size};
+    return load_plugin(&load, options, out, err);
+}
+
+reglet_status reglet_runtime_load_plugin_file(reglet_runtime *runtime, const char *name, const char *path,
+                                              const reglet_load_options *options, reglet_plugin **out,
+                                              reglet_error **err) {
+    if (!path)
+        return reglet__fail(err, REGLET_ERR_INVALID_ARGUMENT, REGLET_DOMAIN_RUNTIME, "load: path is NULL");
+    struct load load = {.runtime = runtime, .name = name, .path = path};
+    reglet_status status = load_plugin(&load, options, out, err);
+    reglet__blob_unref(load.blob);
     return status;
 }
 
