@@ -168,7 +168,7 @@ def table(results):
 
 # --- Picture --------------------------------------------------------------------------------------------------------
 
-WIDTH, LEFT, RIGHT, STEP, TOP = 760, 300, 60, 26, 56
+WIDTH, LEFT, RIGHT, STEP, TOP = 780, 320, 60, 26, 56
 
 STYLE = """text{font:13px system-ui,sans-serif;fill:#1f2328}.dim{fill:#656d76}.grid{stroke:#d0d7de}
 .bar{fill:#0969da}.goal{stroke:#bc4c00;stroke-width:2}

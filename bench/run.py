@@ -17,7 +17,8 @@ import sys
 import tempfile
 import time
 
-import report
+sys.dont_write_bytecode = True  # the source folder stays as it is
+import report  # noqa: E402
 
 HERE = pathlib.Path(__file__).resolve().parent
 SKIPPED = 77
