@@ -258,7 +258,7 @@ def main():
         say("bench: skipped: there is no Go, which the host on wazero and the Go plugin are built with")
         return SKIPPED if options.offline else 0
     begin = time.monotonic()
-    out = options.build.resolve() / "bench"
+    out = options.build.resolve() / "bench" / ("quick" if options.quick else "")
     if options.source:
         results = json.loads(options.source.read_text(encoding="utf-8"))
     else:
@@ -266,12 +266,13 @@ def main():
         if not programs.built:
             return SKIPPED if options.offline else 1
         results = measure(programs, QUICK if options.quick else FULL)
+        out.mkdir(exist_ok=True)
         (out / "results.json").write_text(json.dumps(results), encoding="utf-8")
     table, picture = report.table(results), report.picture(results)
     print(table)
     (out / "results.md").write_text(table, encoding="utf-8")
     (out / "performance.svg").write_text(picture, encoding="utf-8")
-    if options.docs and not options.quick:
+    if options.docs:
         report.put_into_docs(options.docs, table, picture)
     say(f"bench: took {time.monotonic() - begin:.0f} s; results are in {out}")
     return 0
