@@ -52,18 +52,13 @@ const char *reglet__code_no_image(const struct reglet__code *code) {
 /* --- What instances start from ----------------------------------------------------------------------------- */
 
 /* What the data segments write, as the image of an instance that has done nothing yet. */
-static reglet_status make_initial(struct reglet__code *code, const char *wasm, size_t wasm_size,
-                                  reglet_error **err) {
-    size_t size = (size_t)code->facts.memory_pages << 16;
-    reglet_status status = reglet__image_new(size, &code->initial, err);
+static reglet_status make_initial(struct reglet__code *code, const char *wasm,
+                                  const struct reglet_engine_rewritten *rewritten, reglet_error **err) {
+    reglet_status status = reglet__image_new((size_t)code->facts.memory_pages << 16, &code->initial, err);
     if (status != REGLET_OK)
         return status;
-    for (size_t i = 0; i < code->segment_count; i++) {
-        const struct reglet_engine_segment *segment = &code->segments[i];
-        if (segment->address > size || segment->size > size - segment->address ||
-            segment->offset > wasm_size || segment->size > wasm_size - segment->offset)
-            return reglet__fail(err, REGLET_ERR_IO, REGLET_DOMAIN_ENGINE,
-                                "the compiled code is of another module");
+    for (size_t i = 0; i < rewritten->segment_count; i++) {
+        const struct reglet_engine_segment *segment = &rewritten->segments[i];
         memcpy(code->initial->bytes + segment->address, wasm + segment->offset, segment->size);
     }
     return reglet__image_seal(code->initial, err);
@@ -80,6 +75,14 @@ static reglet_status make_empty(struct reglet__code *code, reglet_error **err) {
         return REGLET_OK;
     reglet_status status = reglet__image_new((size_t)facts->memory_pages << 16, &code->initial, err);
     return status == REGLET_OK ? reglet__image_seal(code->initial, err) : status;
+}
+
+/* Code of the same module by the other compiler, rewritten or not as this is, starts from the same. */
+static bool share_initial(struct reglet__code *code, const struct reglet__code *sibling) {
+    if (!sibling || sibling->rewritten != code->rewritten || !sibling->initial)
+        return false;
+    code->initial = reglet__image_ref(sibling->initial);
+    return true;
 }
 
 /* --- Compiling --------------------------------------------------------------------------------------------- */
@@ -144,13 +147,15 @@ static reglet_status compile(struct reglet__engine *engine, const void *wasm, si
                              const struct reglet__compile_options *options,
                              const struct reglet_engine_rewritten *rewritten, struct reglet__code *out,
                              reglet_error **err) {
+    const struct reglet__code *sibling = options->sibling ? &options->sibling->code : NULL;
     if (!why_no_image(&out->facts) &&
         compile_bytes(engine, rewritten->wasm, rewritten->wasm_size, options, out)) {
         out->rewritten = true;
-        return make_initial(out, wasm, size, err);
+        return share_initial(out, sibling) ? REGLET_OK : make_initial(out, wasm, rewritten, err);
     }
-    return compile_bytes(engine, wasm, size, options, out) ? make_empty(out, err)
-                                                           : no_code(engine, wasm, size, options, err);
+    if (!compile_bytes(engine, wasm, size, options, out))
+        return no_code(engine, wasm, size, options, err);
+    return share_initial(out, sibling) ? REGLET_OK : make_empty(out, err);
 }
 
 reglet_status reglet__code_compile(struct reglet__engine *engine, const void *wasm, size_t size,
@@ -161,29 +166,24 @@ reglet_status reglet__code_compile(struct reglet__engine *engine, const void *wa
     if (!reglet_engine_rewrite(wasm, size, &rewritten))
         return no_code(engine, wasm, size, options, err);
     out->facts = rewritten.facts;
-    if (!why_no_image(&out->facts) && rewritten.segment_count > 0) {
-        out->segments = calloc(rewritten.segment_count, sizeof *out->segments);
-        if (!out->segments)
-            return reglet__fail_memory(err);
-        out->segment_count = rewritten.segment_count;
-        memcpy(out->segments, rewritten.segments, out->segment_count * sizeof *out->segments);
-    }
     return compile(engine, wasm, size, options, &rewritten, out, err);
 }
 
 /* --- Files ------------------------------------------------------------------------------------------------- */
 
 /*
- * A file's content is the engine's, which is looked for at its beginning, and after it, each at a multiple of 8, the segments and
- * these notes. The key holds for one version of the engine and of the rewriting; the format is this file's own.
+ * A file's content is the engine's, which is looked for at its beginning; after it, at a multiple of 8, the data that instances
+ * start from, range after range; and these notes. The key holds for one version of the engine and of the rewriting; the format
+ * is this file's own.
  */
-enum { NOTES_FORMAT = 1 };
+enum { NOTES_FORMAT = 2 };
 
 struct notes {
     uint64_t format;
     uint64_t code_bytes;
-    uint64_t segment_count;
     uint64_t rewritten;
+    uint64_t range_count;
+    struct image_range ranges[REGLET__IMAGE_RANGES];
     struct reglet_engine_facts facts;
 };
 
@@ -196,30 +196,48 @@ static reglet_status not_ours(reglet_error **err) {
                         "a file of compiled code has another form than this version writes");
 }
 
+/* Whether the ranges lie in the memory, one behind the other; and how many bytes they are. */
+static bool check_ranges(const struct notes *notes, uint64_t *bytes) {
+    uint64_t end = 0;
+    *bytes = 0;
+    if (notes->range_count > REGLET__IMAGE_RANGES)
+        return false;
+    for (size_t i = 0; i < notes->range_count; i++) {
+        const struct image_range *range = &notes->ranges[i];
+        if (range->start < end || range->end < range->start)
+            return false;
+        end = range->end;
+        *bytes += range->end - range->start;
+    }
+    return end <= notes->facts.memory_pages << 16;
+}
+
 /* Whether the parts of a file are where its notes say. */
 static bool read_notes(const struct reglet__code_file *file, struct notes *notes) {
+    uint64_t data = 0;
     if (file->size < sizeof *notes)
         return false;
     size_t before = file->size - sizeof *notes;
     memcpy(notes, (const char *)file->bytes + before, sizeof *notes);
     return notes->format == NOTES_FORMAT && notes->code_bytes <= before && notes->rewritten <= 1 &&
-           notes->segment_count <= before / sizeof(struct reglet_engine_segment) &&
-           rounded(notes->code_bytes) + notes->segment_count * sizeof(struct reglet_engine_segment) == before;
+           (!notes->rewritten || !why_no_image(&notes->facts)) && check_ranges(notes, &data) &&
+           rounded(notes->code_bytes) + data == before;
 }
 
-static reglet_status copy_segments(struct reglet__code *code, const struct reglet__code_file *file,
-                                   const struct notes *notes, reglet_error **err) {
-    code->segments = calloc(notes->segment_count ? notes->segment_count : 1, sizeof *code->segments);
-    if (!code->segments)
-        return reglet__fail_memory(err);
-    code->segment_count = notes->segment_count;
-    memcpy(code->segments, (const char *)file->bytes + rounded(notes->code_bytes),
-           code->segment_count * sizeof *code->segments);
-    return REGLET_OK;
+static reglet_status copy_initial(struct reglet__code *code, const struct reglet__code_file *file,
+                                  const struct notes *notes, reglet_error **err) {
+    const char *from = (const char *)file->bytes + rounded(notes->code_bytes);
+    reglet_status status = reglet__image_new((size_t)code->facts.memory_pages << 16, &code->initial, err);
+    for (size_t i = 0; i < notes->range_count && status == REGLET_OK; i++) {
+        size_t size = notes->ranges[i].end - notes->ranges[i].start;
+        memcpy(code->initial->bytes + notes->ranges[i].start, from, size);
+        from += size;
+    }
+    return status == REGLET_OK ? reglet__image_seal(code->initial, err) : status;
 }
 
 reglet_status reglet__code_map(struct reglet__engine *engine, enum reglet__compiler compiler,
-                               const struct reglet__code_file *file, const void *wasm, size_t size,
+                               const struct reglet__code_file *file, const struct reglet__code *sibling,
                                struct reglet__code *out, reglet_error **err) {
     struct notes notes;
     if (!engine->compilers[compiler].engine || !read_notes(file, &notes))
@@ -228,17 +246,13 @@ reglet_status reglet__code_map(struct reglet__engine *engine, enum reglet__compi
     out->from_file = true;
     out->facts = notes.facts;
     out->rewritten = notes.rewritten;
-    if (out->rewritten && why_no_image(&out->facts))
-        return not_ours(err);
-    reglet_status status = copy_segments(out, file, &notes, err);
-    wasmtime_error_t *error = NULL;
-    if (status == REGLET_OK)
-        error = reglet_engine_module_map(engine->compilers[compiler].engine, file->fd, &out->module);
+    wasmtime_error_t *error =
+        reglet_engine_module_map(engine->compilers[compiler].engine, file->fd, &out->module);
     if (error)
         return reglet__engine_fail(error, REGLET_ERR_IO, "compiled code cannot be loaded", err);
-    if (status == REGLET_OK)
-        status = out->rewritten ? make_initial(out, wasm, size, err) : make_empty(out, err);
-    return status;
+    if (share_initial(out, sibling))
+        return REGLET_OK;
+    return out->rewritten ? copy_initial(out, file, &notes, err) : make_empty(out, err);
 }
 
 reglet_status reglet__code_save(const struct reglet__code *code, struct reglet__store *store,
@@ -249,26 +263,27 @@ reglet_status reglet__code_save(const struct reglet__code *code, struct reglet__
     if (error)
         return reglet__engine_fail(error, REGLET_ERR_IO, "compiled code cannot be kept", err);
     struct notes notes = {
-        NOTES_FORMAT, bytes.size, code->rewritten ? code->segment_count : 0, code->rewritten, code->facts,
-    };
-    const struct iovec parts[] = {
+        .format = NOTES_FORMAT, .code_bytes = bytes.size, .rewritten = code->rewritten, .facts = code->facts};
+    struct iovec parts[REGLET__IMAGE_RANGES + 3] = {
         {bytes.data, bytes.size},
         {(void *)(uintptr_t)padding, rounded(bytes.size) - bytes.size},
-        {code->segments, notes.segment_count * sizeof *code->segments},
-        {&notes, sizeof notes},
     };
-    reglet_status status = reglet__store_put(store, key, parts, ARRAY_LEN(parts), err);
+    size_t count = 2;
+    if (code->rewritten) {
+        const struct reglet__image *initial = code->initial;
+        notes.range_count = initial->range_count;
+        memcpy(notes.ranges, initial->ranges, sizeof notes.ranges);
+        for (size_t i = 0; i < initial->range_count; i++)
+            parts[count++] = (struct iovec){initial->bytes + initial->ranges[i].start,
+                                            initial->ranges[i].end - initial->ranges[i].start};
+    }
+    parts[count++] = (struct iovec){&notes, sizeof notes};
+    reglet_status status = reglet__store_put(store, key, parts, count, err);
     wasm_byte_vec_delete(&bytes);
     return status;
 }
 
-void reglet__code_settle(struct reglet__code *code) {
-    free(take_ptr(code->segments));
-    code->segment_count = 0;
-}
-
 void reglet__code_clear(struct reglet__code *code) {
-    reglet__code_settle(code);
     if (code->module)
         wasmtime_module_delete(take_ptr(code->module));
     reglet__image_unref(take_ptr(code->initial));

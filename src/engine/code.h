@@ -16,9 +16,8 @@ struct reglet__code {
     bool from_file;
     bool rewritten; /* without data segments, which `initial` has, and with its mutable globals exported */
     struct reglet_engine_facts facts;
-    struct reglet_engine_segment *segments; /* of a rewritten one: what is written to memory first */
-    size_t segment_count;
-    struct reglet__image *initial; /* what they write; zeroes where the engine writes them; NULL: no memory */
+    struct reglet__image
+        *initial; /* what data segments write; zeroes where the engine writes them; NULL: no memory */
 };
 
 reglet_status reglet__code_compile(struct reglet__engine *engine, const void *wasm, size_t size,
@@ -27,14 +26,12 @@ reglet_status reglet__code_compile(struct reglet__engine *engine, const void *wa
 
 /* Takes it from a file's content. IO: the content is not what this library writes. */
 reglet_status reglet__code_map(struct reglet__engine *engine, enum reglet__compiler compiler,
-                               const struct reglet__code_file *file, const void *wasm, size_t size,
+                               const struct reglet__code_file *file, const struct reglet__code *sibling,
                                struct reglet__code *out, reglet_error **err);
 
 reglet_status reglet__code_save(const struct reglet__code *code, struct reglet__store *store,
                                 const struct reglet__code_key *key, reglet_error **err);
 
-/* Gives back what only saving needs. */
-void reglet__code_settle(struct reglet__code *code);
 void reglet__code_clear(struct reglet__code *code);
 
 /* Why no image can be taken of its instances; NULL: one can. Static. */

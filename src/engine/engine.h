@@ -27,6 +27,8 @@ struct reglet__compile_options {
     enum reglet__compiler compiler;
     bool other_too;     /* what it does not take, the other one may */
     bool in_background; /* on half of the CPUs, at the lowest priority */
+    const struct reglet__module
+        *sibling; /* of the same bytes, which can share what instances start from; or NULL */
 };
 
 /* Machine code of a module whose imports are known to be there. Reference counted, thread safe. */
@@ -40,13 +42,13 @@ reglet_status reglet__module_compile(struct reglet__engine *engine, const void *
                                      const struct reglet__compile_options *options,
                                      struct reglet__module **out, reglet_error **err);
 
-/* The same from a file that reglet__module_save() wrote for the same bytes and compiler. IO: it is of another form. */
+/* The same from a file that reglet__module_save() wrote for the same module and compiler. IO: it is of another form. */
 reglet_status reglet__module_map(struct reglet__engine *engine, enum reglet__compiler compiler,
-                                 const struct reglet__code_file *file, const void *wasm, size_t size,
+                                 const struct reglet__code_file *file, const struct reglet__module *sibling,
                                  struct reglet__module **out, reglet_error **err);
 
-/* Keeps the code in a file. Once at most, before the module is used by anybody else. IO, NO_MEMORY. */
-reglet_status reglet__module_save(struct reglet__module *module, struct reglet__store *store,
+/* Keeps the code in a file. IO, NO_MEMORY. */
+reglet_status reglet__module_save(const struct reglet__module *module, struct reglet__store *store,
                                   const struct reglet__code_key *key, reglet_error **err);
 
 /* Which code a module is. */

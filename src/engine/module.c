@@ -315,23 +315,21 @@ reglet_status reglet__module_compile(struct reglet__engine *engine, const void *
 }
 
 reglet_status reglet__module_map(struct reglet__engine *engine, enum reglet__compiler compiler,
-                                 const struct reglet__code_file *file, const void *wasm, size_t size,
+                                 const struct reglet__code_file *file, const struct reglet__module *sibling,
                                  struct reglet__module **out, reglet_error **err) {
     struct reglet__code code = {0};
-    reglet_status status = reglet__code_map(engine, compiler, file, wasm, size, &code, err);
+    reglet_status status =
+        reglet__code_map(engine, compiler, file, sibling ? &sibling->code : NULL, &code, err);
     if (status != REGLET_OK) {
         reglet__code_clear(&code);
         return status;
     }
-    reglet__code_settle(&code);
     return module_new(engine, &code, out, err);
 }
 
-reglet_status reglet__module_save(struct reglet__module *module, struct reglet__store *store,
+reglet_status reglet__module_save(const struct reglet__module *module, struct reglet__store *store,
                                   const struct reglet__code_key *key, reglet_error **err) {
-    reglet_status status = reglet__code_save(&module->code, store, key, err);
-    reglet__code_settle(&module->code);
-    return status;
+    return reglet__code_save(&module->code, store, key, err);
 }
 
 enum reglet__compiler reglet__module_compiler(const struct reglet__module *module) {

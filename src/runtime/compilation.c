@@ -2,10 +2,13 @@
 #include "runtime/compilation.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
+#include "runtime/file.h"
 #include "util/cleanup.h"
 #include "util/event.h"
 #include "util/fail.h"
@@ -22,7 +25,9 @@ struct reglet__compilation {
     reglet_cache *cache; /* users and threads hold references to it */
     struct reglet__sha256 hash;
     reglet_compiler choice;
-    struct reglet__blob *wasm; /* while a thread may still need it */
+    struct reglet__blob *wasm; /* the module, while a thread may still need it; or … */
+    int fd;                    /* … where it can be read; -1: nowhere, any more */
+    size_t size;
 
     struct reglet__event first, improved;
     atomic_bool has_first, has_improved; /* what the events say, at no cost */
@@ -43,6 +48,13 @@ static struct reglet__compilation *compilation_ref(struct reglet__compilation *c
     return compilation;
 }
 
+/* Nobody will need the module any more. */
+static void forget_source(struct reglet__compilation *compilation) {
+    reglet__blob_unref(take_ptr(compilation->wasm));
+    if (compilation->fd >= 0)
+        close(take_fd(compilation->fd));
+}
+
 void reglet__compilation_unref(struct reglet__compilation *compilation) {
     if (!compilation || atomic_fetch_sub_explicit(&compilation->references, 1, memory_order_acq_rel) != 1)
         return;
@@ -50,14 +62,13 @@ void reglet__compilation_unref(struct reglet__compilation *compilation) {
     reglet__event_clear(&compilation->first);
     reglet__event_clear(&compilation->improved);
     pthread_mutex_destroy(&compilation->lock);
-    reglet__blob_unref(compilation->wasm);
+    forget_source(compilation);
     free(compilation->message);
     free(compilation->improved_message);
     free(compilation->notice);
     free(compilation);
 }
 REGLET_DEFINE_CLEANUP(struct reglet__compilation *, reglet__compilation_unref);
-REGLET_DEFINE_CLEANUP(struct reglet__blob *, reglet__blob_unref);
 
 void reglet__compilation_leave(struct reglet__compilation *compilation) {
     if (!compilation)
@@ -70,8 +81,25 @@ bool reglet__compilation_is_idle(const struct reglet__compilation *compilation) 
     return atomic_load(&compilation->users) == 0 && atomic_load(&compilation->has_first);
 }
 
+static reglet_status take_source(struct reglet__compilation *compilation,
+                                 const struct reglet__module_source *source, reglet_error **err) {
+    if (source->fd >= 0) {
+        compilation->fd = fcntl(source->fd, F_DUPFD_CLOEXEC, 0);
+        return compilation->fd >= 0
+                   ? REGLET_OK
+                   : reglet__fail_errno(err, REGLET_ERR_IO, REGLET_DOMAIN_RUNTIME, errno,
+                                        "no descriptor for the module's file: %s", reglet__errno_text(errno));
+    }
+    compilation->wasm = reglet__blob_new(source->size);
+    if (!compilation->wasm)
+        return reglet__fail_memory(err);
+    if (source->size)
+        memcpy(compilation->wasm->bytes, source->wasm, source->size);
+    return REGLET_OK;
+}
+
 static reglet_status compilation_new(reglet_cache *cache, const struct reglet__sha256 *hash,
-                                     reglet_compiler choice, struct reglet__blob *wasm,
+                                     reglet_compiler choice, const struct reglet__module_source *source,
                                      struct reglet__compilation **out, reglet_error **err) {
     struct reglet__compilation *compilation = calloc(1, sizeof *compilation);
     if (!compilation)
@@ -83,9 +111,14 @@ static reglet_status compilation_new(reglet_cache *cache, const struct reglet__s
     compilation->cache = cache;
     compilation->hash = *hash;
     compilation->choice = choice;
-    compilation->wasm = reglet__blob_ref(wasm);
-    *out = compilation;
-    return REGLET_OK;
+    compilation->size = source->size;
+    compilation->fd = -1;
+    reglet_status status = take_source(compilation, source, err);
+    if (status == REGLET_OK)
+        *out = compilation;
+    else
+        reglet__compilation_unref(compilation);
+    return status;
 }
 
 /* --- What is said once ------------------------------------------------------------------------------------- */
@@ -130,15 +163,15 @@ static struct reglet__store *get_store(struct reglet__compilation *compilation) 
 
 /* Whatever is wrong with a file, the module is compiled again, and that replaces it. */
 static struct reglet__module *map_file(struct reglet__compilation *compilation,
-                                       enum reglet__compiler compiler) {
+                                       enum reglet__compiler compiler, const struct reglet__module *sibling) {
     struct reglet__store *store = get_store(compilation);
     struct reglet__code_key key = key_of(compilation, compiler);
     struct reglet__code_file file = {.fd = -1};
     struct reglet__module *module = NULL;
     reglet_error *error = NULL;
     if (store && reglet__store_get(store, &key, &file, &error) == REGLET_OK && file.fd >= 0) {
-        if (reglet__module_map(compilation->cache->engine, compiler, &file, compilation->wasm->bytes,
-                               compilation->wasm->size, &module, &error) != REGLET_OK)
+        if (reglet__module_map(compilation->cache->engine, compiler, &file, sibling, &module, &error) !=
+            REGLET_OK)
             reglet__store_remove(store, &key);
         reglet__code_file_close(&file);
     }
@@ -162,6 +195,20 @@ static void save(struct reglet__compilation *compilation, struct reglet__module 
     reglet__cache_end_writing(compilation->cache);
 }
 
+/* --- Code from the compilers ------------------------------------------------------------------------------- */
+
+static reglet_status compile(struct reglet__compilation *compilation,
+                             const struct reglet__compile_options *options, struct reglet__module **out,
+                             reglet_error **err) {
+    reglet_status status = REGLET_OK;
+    if (!compilation->wasm)
+        status = reglet__module_file_read(compilation->fd, compilation->size, &compilation->hash,
+                                          &compilation->wasm, err);
+    return status == REGLET_OK ? reglet__module_compile(compilation->cache->engine, compilation->wasm->bytes,
+                                                        compilation->size, options, out, err)
+                               : status;
+}
+
 /* --- The first code ---------------------------------------------------------------------------------------- */
 
 /* Files first: optimised code, if it may be and is there. */
@@ -169,15 +216,14 @@ static reglet_status get_code(struct reglet__compilation *compilation, struct re
                               reglet_error **err) {
     bool optimised = compilation->choice != REGLET_COMPILER_FAST,
          fast = compilation->choice != REGLET_COMPILER_OPTIMIZING;
-    *out = optimised ? map_file(compilation, REGLET__OPTIMIZING) : NULL;
+    *out = optimised ? map_file(compilation, REGLET__OPTIMIZING, NULL) : NULL;
     if (!*out && fast)
-        *out = map_file(compilation, REGLET__FAST);
+        *out = map_file(compilation, REGLET__FAST, NULL);
     if (*out)
         return REGLET_OK;
     const struct reglet__compile_options options = {.compiler = fast ? REGLET__FAST : REGLET__OPTIMIZING,
                                                     .other_too = true};
-    return reglet__module_compile(compilation->cache->engine, compilation->wasm->bytes,
-                                  compilation->wasm->size, &options, out, err);
+    return compile(compilation, &options, out, err);
 }
 
 static bool may_improve(const struct reglet__compilation *compilation, const struct reglet__module *module) {
@@ -204,7 +250,9 @@ static void finish_first(struct reglet__compilation *compilation, struct reglet_
     reglet_cache *cache = compilation->cache;
     bool improves = may_improve(compilation, module);
     if (!improves)
-        reglet__blob_unref(take_ptr(compilation->wasm));
+        forget_source(compilation);
+    else if (compilation->fd >= 0)
+        reglet__blob_unref(take_ptr(compilation->wasm)); /* it can be read again */
     atomic_store(&compilation->improving, !improves);
     pthread_mutex_lock(&compilation->lock);
     compilation->module = module;
@@ -284,18 +332,10 @@ static void drop_idle(reglet_cache *cache) {
     }
 }
 
-static struct reglet__blob *copy(const void *bytes, size_t size) {
-    struct reglet__blob *blob = reglet__blob_new(size);
-    if (blob && size)
-        memcpy(blob->bytes, bytes, size);
-    return blob;
-}
-
 /* Under the cache's lock. */
 static reglet_status find_or_start(reglet_cache *cache, const struct reglet__sha256 *hash,
-                                   reglet_compiler choice, const void *wasm, size_t size,
-                                   struct reglet__blob *blob, struct reglet__compilation **out,
-                                   reglet_error **err) {
+                                   reglet_compiler choice, const struct reglet__module_source *source,
+                                   struct reglet__compilation **out, reglet_error **err) {
     struct reglet__compilation *known = find(cache, hash, choice);
     if (known) {
         *out = compilation_ref(known);
@@ -304,11 +344,9 @@ static reglet_status find_or_start(reglet_cache *cache, const struct reglet__sha
     _cleanup_(reglet__compilation_unref_p)
     struct reglet__compilation *compilation = NULL;
     _cleanup_free_ struct entry *entry = malloc(sizeof *entry);
-    _cleanup_(reglet__blob_unref_p)
-    struct reglet__blob *own = blob ? reglet__blob_ref(blob) : copy(wasm, size);
-    if (!entry || !own)
+    if (!entry)
         return reglet__fail_memory(err);
-    reglet_status status = compilation_new(cache, hash, choice, own, &compilation, err);
+    reglet_status status = compilation_new(cache, hash, choice, source, &compilation, err);
     if (status != REGLET_OK)
         return status;
     int error = start(compilation, "reglet-compile", make_first);
@@ -324,11 +362,10 @@ static reglet_status find_or_start(reglet_cache *cache, const struct reglet__sha
 }
 
 reglet_status reglet__compilation_start(reglet_cache *cache, const struct reglet__sha256 *hash,
-                                        reglet_compiler choice, const void *wasm, size_t size,
-                                        struct reglet__blob *blob, struct reglet__compilation **out,
-                                        reglet_error **err) {
+                                        reglet_compiler choice, const struct reglet__module_source *source,
+                                        struct reglet__compilation **out, reglet_error **err) {
     pthread_mutex_lock(&cache->lock);
-    reglet_status status = find_or_start(cache, hash, choice, wasm, size, blob, out, err);
+    reglet_status status = find_or_start(cache, hash, choice, source, out, err);
     /* Using begins here, so that a compilation that ends at once still finds somebody who wants it. */
     if (status == REGLET_OK)
         atomic_fetch_add(&(*out)->users, 1);
@@ -379,7 +416,7 @@ reglet_status reglet__compilation_wait(struct reglet__compilation *compilation,
 static void finish_improved(struct reglet__compilation *compilation, struct reglet__module *module,
                             reglet_status status, const reglet_error *error) {
     struct reglet__module *old = NULL;
-    reglet__blob_unref(take_ptr(compilation->wasm));
+    forget_source(compilation);
     pthread_mutex_lock(&compilation->lock);
     if (module) {
         old = compilation->module;
@@ -396,14 +433,13 @@ static void finish_improved(struct reglet__compilation *compilation, struct regl
 static void *make_improved(void *argument) {
     struct reglet__compilation *compilation = argument;
     reglet_cache *cache = compilation->cache;
-    const struct reglet__compile_options options = {.compiler = REGLET__OPTIMIZING, .in_background = true};
+    const struct reglet__module *first = compilation->module; /* this thread alone changes it */
+    const struct reglet__compile_options options = {
+        .compiler = REGLET__OPTIMIZING, .in_background = true, .sibling = first};
     reglet_error *error = NULL;
     setpriority(PRIO_PROCESS, 0, PRIO_MAX - 1); /* of this thread */
-    struct reglet__module *module = map_file(compilation, REGLET__OPTIMIZING);
-    reglet_status status = module
-                               ? REGLET_OK
-                               : reglet__module_compile(cache->engine, compilation->wasm->bytes,
-                                                        compilation->wasm->size, &options, &module, &error);
+    struct reglet__module *module = map_file(compilation, REGLET__OPTIMIZING, first);
+    reglet_status status = module ? REGLET_OK : compile(compilation, &options, &module, &error);
     bool saves = begin_saving(compilation, module);
     struct reglet__module *saved = saves ? reglet__module_ref(module) : NULL;
     finish_improved(compilation, module, status, error);

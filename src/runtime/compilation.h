@@ -8,20 +8,25 @@
 #include <reglet/runtime.h>
 
 #include "runtime/cache.h"
-#include "util/blob.h"
 #include "util/sha256.h"
 
 /* Reference counted. Those who use it hold references of a kind of their own: code that nobody uses can be dropped. */
 struct reglet__compilation;
 
+/* Where a module's bytes are. */
+struct reglet__module_source {
+    const void *wasm;
+    size_t size;
+    int fd; /* of a file that has them; -1: `wasm` */
+};
+
 /*
- * Finds or starts the compilation of these bytes, in a thread of its own; or takes code that an earlier process left in a file.
- * The caller becomes a user. `blob` has the bytes, and is referenced; NULL: they are copied.
+ * Finds or starts the compilation of a module, in a thread of its own; or takes code that an earlier process left in a file. The
+ * caller becomes a user. The source is the caller's: bytes are copied, a descriptor is duplicated, if they are needed.
  */
 reglet_status reglet__compilation_start(reglet_cache *cache, const struct reglet__sha256 *hash,
-                                        reglet_compiler choice, const void *wasm, size_t size,
-                                        struct reglet__blob *blob, struct reglet__compilation **out,
-                                        reglet_error **err);
+                                        reglet_compiler choice, const struct reglet__module_source *source,
+                                        struct reglet__compilation **out, reglet_error **err);
 
 /* A user is gone. NULL is allowed. */
 void reglet__compilation_leave(struct reglet__compilation *compilation);

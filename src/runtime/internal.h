@@ -17,7 +17,6 @@
 #include "host/host.h"
 #include "policy/policy.h"
 #include "runtime/compilation.h"
-#include "util/blob.h"
 #include "util/permits.h"
 #include "util/sha256.h"
 #include "wasi/wasi.h"
@@ -102,13 +101,6 @@ reglet_status reglet__resolve_capability(struct reglet__capability *capability, 
 /* Resolves and copies the option protected_paths. */
 reglet_status reglet__take_protected_paths(const reglet_runtime_options *options, reglet_runtime *runtime,
                                            reglet_error **err);
-
-/*
- * Reads a module's file. *size is how much it has; one with more than `most` bytes is not read, and *out untouched. IO,
- * NO_MEMORY.
- */
-reglet_status reglet__module_file_read(const char *path, uint64_t most, struct reglet__blob **out,
-                                       uint64_t *size, reglet_error **err);
 
 /* Whether a plugin can have this name; `where` begins the message. */
 reglet_status reglet__check_name(const char *name, const char *where, reglet_error **err);

@@ -3,7 +3,9 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "runtime/file.h"
 #include "runtime/internal.h"
 #include "util/cleanup.h"
 #include "util/fail.h"
@@ -83,10 +85,8 @@ reglet_status reglet_runtime_plugin_schema(reglet_runtime *runtime, const char *
 struct load {
     reglet_runtime *runtime;
     const char *name;
-    const char *path; /* of the file that it is in, or NULL */
-    const void *wasm;
-    size_t size;
-    struct reglet__blob *blob; /* which has the bytes; NULL: they are the caller's */
+    const char *path; /* of the file that it is in; NULL: the caller has the bytes */
+    struct reglet__module_source source;
     struct reglet__sha256 hash;
     struct reglet__interrupt interrupt;
     uint64_t max_bytes;
@@ -115,16 +115,21 @@ static reglet_status check_size(const struct load *load, uint64_t size, reglet_e
                         (unsigned long long)size, (unsigned long long)load->max_bytes);
 }
 
-static reglet_status read_file(struct load *load, reglet_error **err) {
+static reglet_status take_bytes(struct load *load, reglet_error **err) {
+    reglet_status status = check_size(load, load->source.size, err);
+    if (status == REGLET_OK && !reglet__sha256(load->source.wasm, load->source.size, &load->hash))
+        status = reglet__fail_memory(err);
+    return status;
+}
+
+static reglet_status open_file(struct load *load, reglet_error **err) {
     uint64_t size = 0;
-    reglet_status status = reglet__module_file_read(load->path, load->max_bytes, &load->blob, &size, err);
+    reglet_status status = reglet__module_file_open(load->path, &load->source.fd, &size, err);
     if (status == REGLET_OK)
         status = check_size(load, size, err);
-    if (status != REGLET_OK)
-        return status;
-    load->wasm = load->blob->bytes;
-    load->size = load->blob->size;
-    return REGLET_OK;
+    load->source.size = (size_t)size;
+    return status == REGLET_OK ? reglet__module_file_hash(load->source.fd, load->path, size, &load->hash, err)
+                               : status;
 }
 
 static reglet_status check_pin(const struct load *load, reglet_error **err) {
@@ -143,16 +148,14 @@ static reglet_status check_pin(const struct load *load, reglet_error **err) {
 }
 
 static reglet_status load_begin(struct load *load, const reglet_load_options *options, reglet_error **err) {
-    if (!load->runtime || (!load->wasm && load->size && !load->path))
+    if (!load->runtime || (!load->source.wasm && load->source.size && !load->path))
         return reglet__fail(err, REGLET_ERR_INVALID_ARGUMENT, REGLET_DOMAIN_RUNTIME,
                             "load: runtime or wasm is NULL");
     reglet_status status = reglet__check_name(load->name, "load", err);
     if (status == REGLET_OK)
         status = load_options(load, options, err);
     if (status == REGLET_OK)
-        status = load->path ? read_file(load, err) : check_size(load, load->size, err);
-    if (status == REGLET_OK && !reglet__sha256(load->wasm, load->size, &load->hash))
-        status = reglet__fail_memory(err);
+        status = load->path ? open_file(load, err) : take_bytes(load, err);
     return status == REGLET_OK ? check_pin(load, err) : status;
 }
 
@@ -166,8 +169,8 @@ static reglet_status compile(struct load *load, struct version **out, reglet_err
         return reglet__fail(err, status, REGLET_DOMAIN_RUNTIME,
                             "plugin \"%s\": the load was given up before it began", load->name);
     reglet_cancel_token_ref(load->interrupt.token);
-    status = reglet__compilation_start(load->runtime->cache, &load->hash, load->runtime->compiler, load->wasm,
-                                       load->size, load->blob, &compilation, &error);
+    status = reglet__compilation_start(load->runtime->cache, &load->hash, load->runtime->compiler,
+                                       &load->source, &compilation, &error);
     if (status == REGLET_OK)
         status = reglet__compilation_wait(compilation, &load->interrupt, &module, &error);
     if (status == REGLET_OK)
@@ -245,7 +248,7 @@ static reglet_status load_plugin(struct load *load, const reglet_load_options *o
 reglet_status reglet_runtime_load_plugin(reglet_runtime *runtime, const char *name, const void *wasm,
                                          size_t wasm_size, const reglet_load_options *options,
                                          reglet_plugin **out, reglet_error **err) {
-    struct load load = {.runtime = runtime, .name = name, .wasm = wasm, .size = wasm_size};
+    struct load load = {.runtime = runtime, .name = name, .source = {wasm, wasm_size, -1}};
     return load_plugin(&load, options, out, err);
 }
 
@@ -254,16 +257,17 @@ reglet_status reglet_runtime_load_plugin_file(reglet_runtime *runtime, const cha
                                               reglet_error **err) {
     if (!path)
         return reglet__fail(err, REGLET_ERR_INVALID_ARGUMENT, REGLET_DOMAIN_RUNTIME, "load: path is NULL");
-    struct load load = {.runtime = runtime, .name = name, .path = path};
+    struct load load = {.runtime = runtime, .name = name, .path = path, .source = {.fd = -1}};
     reglet_status status = load_plugin(&load, options, out, err);
-    reglet__blob_unref(load.blob);
+    if (load.source.fd >= 0)
+        close(load.source.fd);
     return status;
 }
 
 reglet_status reglet_runtime_replace_plugin(reglet_runtime *runtime, const char *name, const void *wasm,
                                             size_t wasm_size, const reglet_load_options *options,
                                             reglet_error **err) {
-    struct load load = {.runtime = runtime, .name = name, .wasm = wasm, .size = wasm_size};
+    struct load load = {.runtime = runtime, .name = name, .source = {wasm, wasm_size, -1}};
     reglet_plugin *plugin = NULL;
     reglet_status status = load_begin(&load, options, err);
     if (status == REGLET_OK)

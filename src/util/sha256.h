@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct reglet__sha256 {
     unsigned char bytes[32];
@@ -14,6 +15,9 @@ struct reglet__sha256 {
 
 /* False when OpenSSL has no memory (or no SHA-256). */
 bool reglet__sha256(const void *data, size_t size, struct reglet__sha256 *out);
+
+/* Of the first `size` bytes of a file. False too when it has fewer, or cannot be read: then errno is not 0. */
+bool reglet__sha256_file(int fd, uint64_t size, struct reglet__sha256 *out);
 
 bool reglet__sha256_equal(const struct reglet__sha256 *a, const struct reglet__sha256 *b);
 
