@@ -308,9 +308,9 @@ const struct command command_batch = {
                "  {\"id\": 1, \"plugin\": \"file.wasm\", \"values\": {\"path\": \"/etc/hosts\"}}\n"
                "\n"
                "from FILE or standard input, and prints {\"id\", \"evidence\", \"error\"} for each as\n"
-               "soon as it is there. \"timeout\" (2, \"500ms\") may stand in a line too and wins over\n"
-               "--timeout. Every plugin is loaded once; the other options hold for all lines.\n"
-               "What goes wrong with a line is in its result, and the rest goes on.\n",
+               "soon as it is there. \"timeout\" (2, \"500ms\") may stand in a line too; it wins\n"
+               "over --timeout. Every plugin is loaded once; the other options hold for all\n"
+               "lines. What goes wrong with a line is in its result, and the rest goes on.\n",
     .example = "  reglet batch --jobs 8 --grant 'fs:read:/etc/**' requests.jsonl > results.jsonl\n"
                "\n"
                "Exit codes: 0 all lines ran, whatever their evidence says; 2 usage or\n"

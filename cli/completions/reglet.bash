@@ -4,7 +4,7 @@ _reglet_command() { # the command among the words before the cursor
     local i
     for ((i = 1; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in
-        describe | schema | inspect | grants | observe | run | version | help)
+        describe | schema | inspect | grants | observe | batch | run | version | help)
             echo "${COMP_WORDS[i]}"
             return
             ;;
@@ -60,7 +60,7 @@ _reglet() {
         mapfile -t COMPREPLY < <(compgen -W 'fs:read: fs:write: env: network:outbound: exec: kv:read: kv:write:' -- "$word")
         return
         ;;
-    --name | --nameserver | --timeout | --memory-limit | --env)
+    --name | --nameserver | --jobs | -j | --timeout | --memory-limit | --env)
         return
         ;;
     esac
@@ -69,6 +69,10 @@ _reglet() {
     describe | schema | inspect) options=$plugins ;;
     grants) options="$plugins --ask --suggest" ;;
     observe) options="$plugins --values --check" ;;
+    batch)
+        options="${plugins/--name /} --check --jobs --ordered"
+        options=${options/--format /}
+        ;;
     run) options="$common --env --dir" ;;
     version) options='--format --help' ;;
     help) options='--help' ;;
@@ -81,7 +85,10 @@ _reglet() {
     elif [[ $word == -* ]]; then
         mapfile -t COMPREPLY < <(compgen -W "$options" -- "$word")
     elif [[ -z $command || $command == help ]]; then
-        mapfile -t COMPREPLY < <(compgen -W 'describe schema inspect grants observe run version help' -- "$word")
+        mapfile -t COMPREPLY < <(compgen -W 'describe schema inspect grants observe batch run version help' -- "$word")
+    elif [[ $command == batch ]]; then
+        compopt -o filenames 2>/dev/null
+        mapfile -t COMPREPLY < <(compgen -f -- "$word")
     elif [[ $command != version ]] && ! _reglet_has_module; then
         _reglet_modules "$word"
     fi

@@ -22,7 +22,7 @@ GUESTS = os.environ["REGLET_GUESTS"]
 SOURCE = os.environ["REGLET_SOURCE"]
 PLUGINS = os.environ["REGLET_PLUGINS"]
 FILE_PLUGIN = os.path.join(PLUGINS, "file.wasm")
-COMMANDS = ["describe", "schema", "inspect", "grants", "observe", "run", "version", "help"]
+COMMANDS = ["describe", "schema", "inspect", "grants", "observe", "batch", "run", "version", "help"]
 
 
 def guest(name):
@@ -233,7 +233,7 @@ class Help(CliTest):
             manual = file.read()
         with open(os.path.join(SOURCE, "cli/completions/_reglet"), encoding="utf-8") as file:
             zsh = file.read()
-        for command in COMMANDS[:6]:
+        for command in COMMANDS[:7]:
             self.assertTrue(f".Cm {command}" in manual, f"{command} is not in the manual")
             offered = self.complete_bash("reglet", command, "--")
             self.assertEqual(offered, self.options_of(command), command)
