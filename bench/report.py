@@ -162,7 +162,8 @@ def table(results):
     counts = results["counts"]
     sizes = ", ".join(f"{name} {results['plugin_bytes'][plugin] / 1e6:.2f} MB" for plugin, name in present(results))
     intro = (f"One run of `make bench`: {results['cpus']} CPUs, Linux {results['kernel']}; {sizes}; {counts['rounds']} rounds of "
-             f"{counts['ms']} ms for each line and number of threads; {counts['loaded']:,} idle plugins.\n")
+             f"{counts['ms']} ms for each line and number of threads; {counts['loaded']:,} idle plugins."
+             f" Load average {results['load'][0]:.1f} before it and {results['load'][1]:.1f} after it, of which the run itself makes 1 to 2.\n")
     return "\n".join((intro, figures_table(results), calls_table(results), starts_table(results), memory_table(results)))
 
 

@@ -228,7 +228,7 @@ def measure_loaded(programs, environment, counts):
 
 
 def measure(programs, counts):
-    results = {"counts": counts, "kernel": os.uname().release, "cpus": os.cpu_count(), "calls": {}, "starts": {}}
+    results = {"counts": counts, "kernel": os.uname().release, "cpus": os.cpu_count(), "load": [os.getloadavg()[0]], "calls": {}, "starts": {}}
     results["plugin_bytes"] = {name: programs.plugins[name].stat().st_size for name in counts["plugins"]}
     with tempfile.TemporaryDirectory(prefix="reglet-bench-") as parent:
         for plugin in counts["plugins"]:
@@ -242,6 +242,7 @@ def measure(programs, counts):
                 results["instances"] = measure_instances(programs, environment)
             else:
                 results["loaded"] = measure_loaded(programs, environment, counts)
+    results["load"].append(os.getloadavg()[0])
     return results
 
 
