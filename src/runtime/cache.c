@@ -43,7 +43,7 @@ static reglet_status cache_new(size_t idle_max, char *directory, uint64_t max_by
     struct reglet__engine *engine = NULL;
     reglet_status status = get_engine(&engine, err);
     reglet_cache *cache = status == REGLET_OK ? calloc(1, sizeof *cache) : NULL;
-    if (!cache || reglet__cond_init(&cache->written) != 0) {
+    if (!cache || reglet__cond_init(&cache->calm) != 0) {
         free(cache);
         free(directory);
         reglet__engine_unref(engine);
@@ -124,7 +124,7 @@ void reglet_cache_unref(reglet_cache *cache) {
     }
     reglet__store_free(cache->store);
     reglet__engine_unref(cache->engine);
-    pthread_cond_destroy(&cache->written);
+    pthread_cond_destroy(&cache->calm);
     pthread_mutex_destroy(&cache->store_lock);
     pthread_mutex_destroy(&cache->lock);
     free(cache->directory);
@@ -164,23 +164,23 @@ struct reglet__store *reglet__cache_store(reglet_cache *cache, reglet_error **er
     return store;
 }
 
-void reglet__cache_begin_writing(reglet_cache *cache) {
+void reglet__cache_begin_work(reglet_cache *cache) {
     pthread_mutex_lock(&cache->lock);
-    cache->writing++;
+    cache->busy++;
     pthread_mutex_unlock(&cache->lock);
 }
 
-void reglet__cache_end_writing(reglet_cache *cache) {
+void reglet__cache_end_work(reglet_cache *cache) {
     pthread_mutex_lock(&cache->lock);
-    if (--cache->writing == 0)
-        pthread_cond_broadcast(&cache->written);
+    if (--cache->busy == 0)
+        pthread_cond_broadcast(&cache->calm);
     pthread_mutex_unlock(&cache->lock);
 }
 
 void reglet__cache_settle(reglet_cache *cache) {
     pthread_mutex_lock(&cache->lock);
-    while (cache->writing > 0)
-        pthread_cond_wait(&cache->written, &cache->lock);
+    while (cache->busy > 0)
+        pthread_cond_wait(&cache->calm, &cache->lock);
     pthread_mutex_unlock(&cache->lock);
 }
 

@@ -20,8 +20,7 @@ struct entry {
 struct reglet_cache {
     atomic_uint references;
     struct reglet__engine *engine;
-    pthread_mutex_t
-        lock; /* guards the list and `writing`; never held while something is compiled or written */
+    pthread_mutex_t lock; /* guards the list and `busy`; never held while something is compiled or written */
     struct entry *entries;
     size_t idle_max; /* modules kept though nobody uses them; 0: none is kept, in use or not */
 
@@ -30,8 +29,8 @@ struct reglet_cache {
     pthread_mutex_t store_lock;  /* guards the next two; may be held while `lock` is not */
     struct reglet__store *store; /* opened when it is first needed */
     bool store_tried;
-    unsigned writing; /* files */
-    pthread_cond_t written;
+    unsigned busy; /* threads in work that a process must not end in */
+    pthread_cond_t calm;
 };
 
 /* The cache that runtimes share when they are given none. Takes a reference. */
@@ -46,11 +45,14 @@ reglet_status reglet__cache_default_directory(char **out);
 /* Its files; NULL: there are none. The first time that they cannot be used, *err says why. */
 struct reglet__store *reglet__cache_store(reglet_cache *cache, reglet_error **err);
 
-/* Around the writing of a file. */
-void reglet__cache_begin_writing(reglet_cache *cache);
-void reglet__cache_end_writing(reglet_cache *cache);
+/*
+ * Around what a thread of the library should end before the process does: writing a file, or it was compiled for nothing; and
+ * whatever uses OpenSSL, which takes itself apart when a process ends.
+ */
+void reglet__cache_begin_work(reglet_cache *cache);
+void reglet__cache_end_work(reglet_cache *cache);
 
-/* Waits until no file is being written: a process that ends before has compiled for nothing. */
+/* Waits until there is no such work. Compiling is none: it can be abandoned at any moment. */
 void reglet__cache_settle(reglet_cache *cache);
 
 #endif

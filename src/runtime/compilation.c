@@ -6,10 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "runtime/file.h"
 #include "util/cleanup.h"
+#include "util/clock.h"
 #include "util/event.h"
 #include "util/fail.h"
 #include "util/limits.h"
@@ -32,6 +34,7 @@ struct reglet__compilation {
     struct reglet__event first, improved;
     atomic_bool has_first, has_improved; /* what the events say, at no cost */
     atomic_bool improving;               /* it was asked for, or is not to be had */
+    atomic_bool urgent;                  /* somebody waits for it */
 
     pthread_mutex_t lock;          /* guards the rest */
     struct reglet__module *module; /* the best code there is, or … */
@@ -183,7 +186,7 @@ static struct reglet__module *map_file(struct reglet__compilation *compilation,
 static bool begin_saving(struct reglet__compilation *compilation, const struct reglet__module *module) {
     if (!module || reglet__module_is_from_file(module) || !get_store(compilation))
         return false;
-    reglet__cache_begin_writing(compilation->cache);
+    reglet__cache_begin_work(compilation->cache);
     return true;
 }
 
@@ -192,11 +195,12 @@ static void save(struct reglet__compilation *compilation, struct reglet__module 
     reglet_error *error = NULL;
     reglet__module_save(module, get_store(compilation), &key, &error);
     note(compilation, error);
-    reglet__cache_end_writing(compilation->cache);
+    reglet__cache_end_work(compilation->cache);
 }
 
 /* --- Code from the compilers ------------------------------------------------------------------------------- */
 
+/* In work that began before: until the module is read, which uses OpenSSL. */
 static reglet_status compile(struct reglet__compilation *compilation,
                              const struct reglet__compile_options *options, struct reglet__module **out,
                              reglet_error **err) {
@@ -204,6 +208,7 @@ static reglet_status compile(struct reglet__compilation *compilation,
     if (!compilation->wasm)
         status = reglet__module_file_read(compilation->fd, compilation->size, &compilation->hash,
                                           &compilation->wasm, err);
+    reglet__cache_end_work(compilation->cache);
     return status == REGLET_OK ? reglet__module_compile(compilation->cache->engine, compilation->wasm->bytes,
                                                         compilation->size, options, out, err)
                                : status;
@@ -211,7 +216,7 @@ static reglet_status compile(struct reglet__compilation *compilation,
 
 /* --- The first code ---------------------------------------------------------------------------------------- */
 
-/* Files first: optimised code, if it may be and is there. */
+/* Files first: optimised code, if it may be and is there. In work that began before the thread did. */
 static reglet_status get_code(struct reglet__compilation *compilation, struct reglet__module **out,
                               reglet_error **err) {
     bool optimised = compilation->choice != REGLET_COMPILER_FAST,
@@ -219,8 +224,10 @@ static reglet_status get_code(struct reglet__compilation *compilation, struct re
     *out = optimised ? map_file(compilation, REGLET__OPTIMIZING, NULL) : NULL;
     if (!*out && fast)
         *out = map_file(compilation, REGLET__FAST, NULL);
-    if (*out)
+    if (*out) {
+        reglet__cache_end_work(compilation->cache);
         return REGLET_OK;
+    }
     const struct reglet__compile_options options = {.compiler = fast ? REGLET__FAST : REGLET__OPTIMIZING,
                                                     .other_too = true};
     return compile(compilation, &options, out, err);
@@ -350,6 +357,7 @@ static reglet_status find_or_start(reglet_cache *cache, const struct reglet__sha
     if (status != REGLET_OK)
         return status;
     int error = start(compilation, "reglet-compile", make_first);
+    cache->busy += error == 0; /* the thread will say when that is over */
     if (error)
         return reglet__fail_errno(err, REGLET_ERR_NO_MEMORY, REGLET_DOMAIN_RUNTIME, error,
                                   "no thread can be started to compile the module: %s",
@@ -430,16 +438,32 @@ static void finish_improved(struct reglet__compilation *compilation, struct regl
     reglet__module_unref(old);
 }
 
-static void *make_improved(void *argument) {
-    struct reglet__compilation *compilation = argument;
-    reglet_cache *cache = compilation->cache;
+/*
+ * Whether it is worth it. A process that makes one call and ends has gone on by then, with what was answered, and every plugin
+ * is closed: nothing has begun. Else work has.
+ */
+static bool begin_improving(struct reglet__compilation *compilation) {
+    const struct timespec moment = {.tv_nsec = REGLET__IMPROVE_AFTER_MS * REGLET__NS_PER_MS};
+    if (!atomic_load(&compilation->urgent))
+        clock_nanosleep(CLOCK_MONOTONIC, 0, &moment, NULL);
+    pthread_mutex_lock(&compilation->cache->lock);
+    bool wanted = atomic_load(&compilation->users) > 0;
+    compilation->cache->busy += wanted;
+    pthread_mutex_unlock(&compilation->cache->lock);
+    return wanted;
+}
+
+static void improve(struct reglet__compilation *compilation) {
     const struct reglet__module *first = compilation->module; /* this thread alone changes it */
     const struct reglet__compile_options options = {
         .compiler = REGLET__OPTIMIZING, .in_background = true, .sibling = first};
     reglet_error *error = NULL;
-    setpriority(PRIO_PROCESS, 0, PRIO_MAX - 1); /* of this thread */
+    reglet_status status = REGLET_OK;
     struct reglet__module *module = map_file(compilation, REGLET__OPTIMIZING, first);
-    reglet_status status = module ? REGLET_OK : compile(compilation, &options, &module, &error);
+    if (module)
+        reglet__cache_end_work(compilation->cache);
+    else
+        status = compile(compilation, &options, &module, &error);
     bool saves = begin_saving(compilation, module);
     struct reglet__module *saved = saves ? reglet__module_ref(module) : NULL;
     finish_improved(compilation, module, status, error);
@@ -447,6 +471,16 @@ static void *make_improved(void *argument) {
         save(compilation, saved);
     reglet__module_unref(saved);
     reglet_error_free(error);
+}
+
+static void *make_improved(void *argument) {
+    struct reglet__compilation *compilation = argument;
+    reglet_cache *cache = compilation->cache;
+    setpriority(PRIO_PROCESS, 0, PRIO_MAX - 1); /* of this thread */
+    if (begin_improving(compilation))
+        improve(compilation);
+    else
+        atomic_store(&compilation->improving, false); /* whoever loads it again can ask again */
     reglet__compilation_unref(compilation);
     reglet_cache_unref(cache);
     return NULL;
@@ -496,6 +530,7 @@ reglet_status reglet__compilation_wait_improved(struct reglet__compilation *comp
     if (compilation->choice == REGLET_COMPILER_OPTIMIZING)
         return reglet__fail(err, REGLET_ERR_INVALID_MODULE, REGLET_DOMAIN_ENGINE,
                             "the optimising compiler does not take the module");
+    atomic_store(&compilation->urgent, true);
     if (!reglet__compilation_improve(compilation))
         return reglet__fail(err, REGLET_ERR_NO_MEMORY, REGLET_DOMAIN_RUNTIME,
                             "no thread can be started to optimise the module");

@@ -101,6 +101,7 @@ enum {
     REGLET__MAX_STORE_NAMES = 100000,  /* in the code cache's directory that are looked at */
     REGLET__MAX_INSPECTED = 10000,     /* imports, and exports, that an inspection lists */
     REGLET__MAX_INSPECTED_TYPES = 32,  /* parameters, and results, of one function that it names */
+    REGLET__IMPROVE_AFTER_MS = 20,     /* that an answer has before optimised code is begun */
     REGLET__TICK_MS = 2                /* how often guest code looks at its deadline and token */
 };
 
