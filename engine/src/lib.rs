@@ -37,7 +37,8 @@ pub unsafe extern "C" fn reglet_engine_new(
     config: Box<wasm_config_t>,
     out: &mut *mut wasm_engine_t,
 ) -> Option<Box<wasmtime_error_t>> {
-    let config: Box<Config> = unsafe { Box::from_raw(Box::into_raw(config).cast()) };
+    let mut config: Box<Config> = unsafe { Box::from_raw(Box::into_raw(config).cast()) };
+    config.generate_address_map(false); // a trap's function is known without it; its offset nobody asks for
     match Engine::new(&config) {
         Ok(engine) => {
             *out = Box::into_raw(Box::new(engine)).cast();

@@ -48,6 +48,11 @@ static wasm_config_t *settings(enum reglet__compiler compiler) {
         return NULL;
     wasmtime_config_strategy_set(config, compiler == REGLET__FAST ? WASMTIME_STRATEGY_WINCH
                                                                   : WASMTIME_STRATEGY_CRANELIFT);
+    if (compiler == REGLET__FAST) {
+        /* Cranelift makes what leads into and out of the module, for thousands of functions. */
+        wasmtime_config_cranelift_opt_level_set(config, WASMTIME_OPT_LEVEL_NONE);
+        wasmtime_config_cranelift_regalloc_algorithm_set(config, WASMTIME_REGALLOC_SINGLE_PASS);
+    }
     wasmtime_config_epoch_interruption_set(config, true);
     wasmtime_config_max_wasm_stack_set(config, REGLET__WASM_STACK_BYTES);
     /* The ABI is one 32-bit memory; what else the engine can do only widens what a plugin can attack. */
