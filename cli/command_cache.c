@@ -127,8 +127,9 @@ const struct command command_cache = {
     .bit = COMMAND_CACHE,
     .synopsis = "list|prune|clear|path",
     .summary = "compiled code that is kept on disk",
-    .details = "Plugins are compiled once; the machine code is kept in files of your own, and later\n"
-               "runs map it. They can be removed at any time: what is missing is compiled again.\n"
+    .details = "Plugins are compiled once; the machine code is kept in files of your own, and\n"
+               "later runs map it. They can be removed at any time: what is missing is compiled\n"
+               "again.\n"
                "\n"
                "  list     the files, the one used last first: the SHA-256 of the module, the\n"
                "           compiler, the size, and when it was used\n"

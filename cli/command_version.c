@@ -34,6 +34,13 @@ static char *missing_of_engine(void) {
     return NULL;
 }
 
+/* Slower is no lack: whatever runs here runs the same. */
+static const char *images_text(void) {
+    return reglet_engine_scans_memory() ? "restored page by page after each call"
+                                        : "restored the slower way: the kernel does not say which pages a "
+                                          "call wrote (Linux 6.7 or newer does, through /proc)";
+}
+
 static void print_json(const char *kernel, const char *problem) {
     const char *const fields[][2] = {{"version", reglet_version()},
                                      {"engine", reglet_engine_version()},
@@ -42,7 +49,7 @@ static void print_json(const char *kernel, const char *problem) {
     printf("{\"supported\":%s", problem ? "false" : "true");
     for (size_t i = 0; i < ARRAY_LEN(fields); i++)
         term_write_json_member(stdout, fields[i][0], fields[i][1]);
-    fputs("}\n", stdout);
+    printf(",\"scans_memory\":%s}\n", reglet_engine_scans_memory() ? "true" : "false");
 }
 
 static void print_table(const char *kernel, const char *problem) {
@@ -50,6 +57,7 @@ static void print_table(const char *kernel, const char *problem) {
     table_add_row(&table, "reglet", reglet_version());
     table_add_row(&table, "engine", reglet_engine_version());
     table_add_row(&table, "kernel", kernel);
+    table_add_row(&table, "images", images_text());
     table_add_row(&table, "support", problem ? problem : "everything that is needed is here");
     table_print(&table, stdout);
     table_clear(&table);
@@ -73,8 +81,9 @@ const struct command command_version = {
     .bit = COMMAND_VERSION,
     .synopsis = "",
     .summary = "versions, and whether this system has what is needed",
-    .details = "Prints the versions of reglet and its engine, and whether this system has what\n"
-               "they need. Exits with 3 when it has not.\n",
+    .details = "Prints the versions of reglet and its engine, whether plugins start the fast or\n"
+               "the slower way here, and whether this system has what is needed. Exits with 3\n"
+               "when it has not.\n",
     .example = "  reglet version --format json\n",
     .run = run,
 };

@@ -4,7 +4,7 @@ _reglet_command() { # the command among the words before the cursor
     local i
     for ((i = 1; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in
-        describe | schema | inspect | grants | observe | batch | run | version | help)
+        describe | schema | inspect | grants | observe | batch | run | cache | version | help)
             echo "${COMP_WORDS[i]}"
             return
             ;;
@@ -18,6 +18,14 @@ _reglet_modules() { # directories and *.wasm
     while IFS= read -r name; do
         [[ -d $name || $name == *.wasm ]] && COMPREPLY+=("$name")
     done < <(compgen -f -- "$1")
+}
+
+_reglet_has_action() { # of the cache
+    local i
+    for ((i = 2; i < COMP_CWORD; i++)); do
+        [[ ${COMP_WORDS[i]} == @(list|prune|clear|path) ]] && return 0
+    done
+    return 1
 }
 
 _reglet_has_module() {
@@ -60,7 +68,7 @@ _reglet() {
         mapfile -t COMPREPLY < <(compgen -W 'fs:read: fs:write: env: network:outbound: exec: kv:read: kv:write:' -- "$word")
         return
         ;;
-    --name | --nameserver | --jobs | -j | --timeout | --memory-limit | --env)
+    --name | --nameserver | --jobs | -j | --timeout | --memory-limit | --env | --older-than | --max-size)
         return
         ;;
     esac
@@ -74,6 +82,7 @@ _reglet() {
         options=${options/--format /}
         ;;
     run) options="$common --env --dir" ;;
+    cache) options='--cache-dir --older-than --max-size --format --help' ;;
     version) options='--format --help' ;;
     help) options='--help' ;;
     *) options='--help --version' ;;
@@ -85,7 +94,9 @@ _reglet() {
     elif [[ $word == -* ]]; then
         mapfile -t COMPREPLY < <(compgen -W "$options" -- "$word")
     elif [[ -z $command || $command == help ]]; then
-        mapfile -t COMPREPLY < <(compgen -W 'describe schema inspect grants observe batch run version help' -- "$word")
+        mapfile -t COMPREPLY < <(compgen -W 'describe schema inspect grants observe batch run cache version help' -- "$word")
+    elif [[ $command == cache ]]; then
+        _reglet_has_action || mapfile -t COMPREPLY < <(compgen -W 'list prune clear path' -- "$word")
     elif [[ $command == batch ]]; then
         compopt -o filenames 2>/dev/null
         mapfile -t COMPREPLY < <(compgen -f -- "$word")

@@ -103,6 +103,14 @@ REGLET_API const char *reglet_version(void);
 /** The engine and its version, such as "wasmtime 48.0.8". Static storage. Any thread. */
 REGLET_API const char *reglet_engine_version(void);
 
+/**
+ * Whether the kernel says which pages of a plugin's memory a call has written (PAGEMAP_SCAN, Linux 6.7 or newer, through
+ * /proc/self/pagemap). Where it does not, all of them are given back after each call, and the next one has them made anew: calls
+ * answer the same, but take longer, and threads wait for each other in the kernel. The answer stays the same for the life of the
+ * process. Any thread.
+ */
+REGLET_API bool reglet_engine_scans_memory(void);
+
 REGLET_END_DECLS
 
 #endif

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/pages.h"
 #include "runtime/internal.h"
 #include "util/cleanup.h"
 #include "util/fail.h"
@@ -17,6 +18,10 @@
 
 const char *reglet_engine_version(void) {
     return reglet__engine_version();
+}
+
+bool reglet_engine_scans_memory(void) {
+    return reglet__memory_scans();
 }
 
 /* --- Events ---------------------------------------------------------------------------------------------- */

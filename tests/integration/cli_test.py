@@ -4,6 +4,7 @@ CTest sets REGLET (the command), REGLET_GUESTS and REGLET_PLUGINS (folders of mo
 Only the standard library of Python is needed.
 """
 
+import fcntl
 import hashlib
 import json
 import os
@@ -12,6 +13,7 @@ import re
 import shlex
 import shutil
 import signal
+import struct
 import subprocess
 import tempfile
 import time
@@ -22,7 +24,17 @@ GUESTS = os.environ["REGLET_GUESTS"]
 SOURCE = os.environ["REGLET_SOURCE"]
 PLUGINS = os.environ["REGLET_PLUGINS"]
 FILE_PLUGIN = os.path.join(PLUGINS, "file.wasm")
-COMMANDS = ["describe", "schema", "inspect", "grants", "observe", "batch", "run", "version", "help"]
+COMMANDS = ["describe", "schema", "inspect", "grants", "observe", "batch", "run", "cache", "version", "help"]
+
+
+def kernel_scans_memory():
+    """PAGEMAP_SCAN of no memory at all."""
+    try:
+        with open("/proc/self/pagemap", "rb") as pagemap:
+            fcntl.ioctl(pagemap, 0xC0606610, struct.pack("12Q", 96, *[0] * 11))
+        return True
+    except OSError:
+        return False
 
 
 def guest(name):
@@ -233,7 +245,7 @@ class Help(CliTest):
             manual = file.read()
         with open(os.path.join(SOURCE, "cli/completions/_reglet"), encoding="utf-8") as file:
             zsh = file.read()
-        for command in COMMANDS[:7]:
+        for command in COMMANDS[:8]:
             self.assertTrue(f".Cm {command}" in manual, f"{command} is not in the manual")
             offered = self.complete_bash("reglet", command, "--")
             self.assertEqual(offered, self.options_of(command), command)
@@ -257,6 +269,8 @@ class Help(CliTest):
         self.assertEqual(self.complete_bash("reglet", "observe", "--format", ""), {"json", "table"})
         self.assertEqual(self.complete_bash("reglet", "observe", "pl"), {"plugin.wasm", "plugins"})
         self.assertEqual(self.complete_bash("reglet", "run", "a.wasm", "pl"), {"plugin.wasm", "plugin.txt", "plugins"})
+        self.assertEqual(self.complete_bash("reglet", "cache", ""), {"list", "prune", "clear", "path"})
+        self.assertEqual(self.complete_bash("reglet", "cache", "prune", ""), set())
 
     def test_version_says_whether_this_system_is_enough(self):
         result = self.reglet("version", "--format", "json")
@@ -267,6 +281,12 @@ class Help(CliTest):
         self.assertRegex(version["engine"], r"^wasmtime \d+\.\d+\.\d+$")
         self.assertEqual(self.reglet("--version").out, self.reglet("version").out)
         self.assertIn(version["version"], self.reglet("version").out)
+
+    def test_version_says_whether_the_kernel_tells_which_pages_were_written(self):
+        scans = "no-scan" not in os.environ["REGLET_VARIANT"].split(",") and kernel_scans_memory()
+        self.assertIs(self.reglet("version", "--format", "json").json()["scans_memory"], scans)
+        self.assertRegex(self.reglet("version").out,
+                         "images +restored page by page" if scans else "images +restored the slower way: .*6[.]7")
 
 
     def test_docs_show_a_denial_as_it_is_printed(self):
