@@ -172,14 +172,13 @@ reglet_status reglet__code_compile(struct reglet__engine *engine, const void *wa
 /* --- Files ------------------------------------------------------------------------------------------------- */
 
 /*
- * A file's content is the engine's, which is looked for at its beginning; after it, at a multiple of 8, the data that instances
- * start from, range after range; and these notes. The key holds for one version of the engine and of the rewriting; the format
- * is this file's own.
+ * A file's content is the engine's, which is looked for at its beginning; after it, where a page of any size can begin, the data
+ * that instances start from, range after range, which is mapped as it is; and these notes. The key holds for one version of the
+ * engine, of the rewriting and of this format.
  */
-enum { NOTES_FORMAT = 2 };
+enum { LARGEST_PAGE = 64 << 10 };
 
 struct notes {
-    uint64_t format;
     uint64_t code_bytes;
     uint64_t rewritten;
     uint64_t range_count;
@@ -188,7 +187,7 @@ struct notes {
 };
 
 static size_t rounded(size_t size) {
-    return (size + 7) & ~(size_t)7;
+    return (size + LARGEST_PAGE - 1) & ~(size_t)(LARGEST_PAGE - 1);
 }
 
 static reglet_status not_ours(reglet_error **err) {
@@ -196,44 +195,32 @@ static reglet_status not_ours(reglet_error **err) {
                         "a file of compiled code has another form than this version writes");
 }
 
-/* Whether the ranges lie in the memory, one behind the other; and how many bytes they are. */
-static bool check_ranges(const struct notes *notes, uint64_t *bytes) {
+/* Whether the ranges lie in the memory, one behind the other, and the same in the file; and where they end there. */
+static bool check_ranges(const struct notes *notes, uint64_t *data_end) {
     uint64_t end = 0;
-    *bytes = 0;
+    *data_end = rounded(notes->code_bytes);
     if (notes->range_count > REGLET__IMAGE_RANGES)
         return false;
     for (size_t i = 0; i < notes->range_count; i++) {
         const struct image_range *range = &notes->ranges[i];
-        if (range->start < end || range->end < range->start)
+        if (range->start < end || range->end < range->start || range->offset != *data_end)
             return false;
         end = range->end;
-        *bytes += range->end - range->start;
+        *data_end += range->end - range->start;
     }
     return end <= notes->facts.memory_pages << 16;
 }
 
 /* Whether the parts of a file are where its notes say. */
 static bool read_notes(const struct reglet__code_file *file, struct notes *notes) {
-    uint64_t data = 0;
+    uint64_t data_end = 0;
     if (file->size < sizeof *notes)
         return false;
     size_t before = file->size - sizeof *notes;
     memcpy(notes, (const char *)file->bytes + before, sizeof *notes);
-    return notes->format == NOTES_FORMAT && notes->code_bytes <= before && notes->rewritten <= 1 &&
-           (!notes->rewritten || !why_no_image(&notes->facts)) && check_ranges(notes, &data) &&
-           rounded(notes->code_bytes) + data == before;
-}
-
-static reglet_status copy_initial(struct reglet__code *code, const struct reglet__code_file *file,
-                                  const struct notes *notes, reglet_error **err) {
-    const char *from = (const char *)file->bytes + rounded(notes->code_bytes);
-    reglet_status status = reglet__image_new((size_t)code->facts.memory_pages << 16, &code->initial, err);
-    for (size_t i = 0; i < notes->range_count && status == REGLET_OK; i++) {
-        size_t size = notes->ranges[i].end - notes->ranges[i].start;
-        memcpy(code->initial->bytes + notes->ranges[i].start, from, size);
-        from += size;
-    }
-    return status == REGLET_OK ? reglet__image_seal(code->initial, err) : status;
+    return notes->code_bytes <= before && notes->rewritten <= 1 &&
+           (!notes->rewritten || !why_no_image(&notes->facts)) && check_ranges(notes, &data_end) &&
+           data_end == before;
 }
 
 reglet_status reglet__code_map(struct reglet__engine *engine, enum reglet__compiler compiler,
@@ -252,18 +239,19 @@ reglet_status reglet__code_map(struct reglet__engine *engine, enum reglet__compi
         return reglet__engine_fail(error, REGLET_ERR_IO, "compiled code cannot be loaded", err);
     if (share_initial(out, sibling))
         return REGLET_OK;
-    return out->rewritten ? copy_initial(out, file, &notes, err) : make_empty(out, err);
+    return out->rewritten ? reglet__image_map(file->fd, (size_t)out->facts.memory_pages << 16, notes.ranges,
+                                              notes.range_count, &out->initial, err)
+                          : make_empty(out, err);
 }
 
 reglet_status reglet__code_save(const struct reglet__code *code, struct reglet__store *store,
                                 const struct reglet__code_key *key, reglet_error **err) {
-    static const char padding[8];
+    static const char padding[LARGEST_PAGE];
     wasm_byte_vec_t bytes;
     wasmtime_error_t *error = wasmtime_module_serialize(code->module, &bytes);
     if (error)
         return reglet__engine_fail(error, REGLET_ERR_IO, "compiled code cannot be kept", err);
-    struct notes notes = {
-        .format = NOTES_FORMAT, .code_bytes = bytes.size, .rewritten = code->rewritten, .facts = code->facts};
+    struct notes notes = {.code_bytes = bytes.size, .rewritten = code->rewritten, .facts = code->facts};
     struct iovec parts[REGLET__IMAGE_RANGES + 3] = {
         {bytes.data, bytes.size},
         {(void *)(uintptr_t)padding, rounded(bytes.size) - bytes.size},
@@ -273,9 +261,13 @@ reglet_status reglet__code_save(const struct reglet__code *code, struct reglet__
         const struct reglet__image *initial = code->initial;
         notes.range_count = initial->range_count;
         memcpy(notes.ranges, initial->ranges, sizeof notes.ranges);
-        for (size_t i = 0; i < initial->range_count; i++)
-            parts[count++] = (struct iovec){initial->bytes + initial->ranges[i].start,
-                                            initial->ranges[i].end - initial->ranges[i].start};
+        uint64_t offset = rounded(bytes.size);
+        for (size_t i = 0; i < initial->range_count; i++) {
+            struct image_range *range = &notes.ranges[i];
+            range->offset = offset;
+            offset += range->end - range->start;
+            parts[count++] = (struct iovec){initial->bytes + range->start, range->end - range->start};
+        }
     }
     parts[count++] = (struct iovec){&notes, sizeof notes};
     reglet_status status = reglet__store_put(store, key, parts, count, err);

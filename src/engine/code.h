@@ -9,6 +9,9 @@
 #include "engine/engine.h"
 #include "engine/memory.h"
 
+/* Of the files that code is kept in: a part of their key. */
+enum { REGLET__CODE_FORMAT = 3 };
+
 /* Machine code of a module, and what its instances start from. */
 struct reglet__code {
     wasmtime_module_t *module;

@@ -139,6 +139,7 @@ static reglet_status make_compiler(struct reglet__engine *engine, enum reglet__c
     wasmtime_error_t *error = reglet_engine_new(config, &compiler->engine);
     if (error)
         return reglet__engine_fail(error, REGLET_ERR_UNSUPPORTED, "the engine cannot run here", err);
+    compiler->compatibility = reglet_engine_compatibility(compiler->engine) + REGLET__CODE_FORMAT;
     compiler->linker = wasmtime_linker_new(compiler->engine);
     return define_imports(engine, compiler->linker, err);
 }
@@ -174,8 +175,7 @@ reglet_status reglet__engine_new(const struct reglet__import *const tables[], co
 }
 
 uint64_t reglet__engine_compatibility(const struct reglet__engine *engine, enum reglet__compiler compiler) {
-    const wasm_engine_t *underneath = engine->compilers[compiler].engine;
-    return underneath ? reglet_engine_compatibility(underneath) : 0;
+    return engine->compilers[compiler].compatibility;
 }
 
 struct reglet__engine *reglet__engine_ref(struct reglet__engine *engine) {

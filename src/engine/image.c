@@ -58,6 +58,44 @@ reglet_status reglet__image_new(size_t size, struct reglet__image **out, reglet_
                               reglet__errno_text(reason));
 }
 
+static bool map_ranges(struct reglet__image *image) {
+    void *bytes =
+        mmap(NULL, mapped_size(image), PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (bytes == MAP_FAILED)
+        return false;
+    image->bytes = bytes;
+    for (size_t i = 0; i < image->range_count; i++) {
+        const struct image_range *range = &image->ranges[i];
+        if (mmap(image->bytes + range->start, range->end - range->start, PROT_READ, MAP_PRIVATE | MAP_FIXED,
+                 image->fd, (off_t)range->offset) == MAP_FAILED)
+            return false;
+    }
+    return true;
+}
+
+reglet_status reglet__image_map(int fd, size_t size, const struct image_range *ranges, size_t range_count,
+                                struct reglet__image **out, reglet_error **err) {
+    struct reglet__image *image = calloc(1, sizeof *image);
+    if (!image)
+        return reglet__fail_memory(err);
+    atomic_init(&image->references, 1);
+    image->size = size;
+    image->is_code = true;
+    image->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    image->range_count = range_count;
+    memcpy(image->ranges, ranges, range_count * sizeof *ranges);
+    reglet__memory_add(image);
+    if (image->fd >= 0 && map_ranges(image)) {
+        *out = image;
+        return REGLET_OK;
+    }
+    int reason = errno;
+    reglet__image_unref(image);
+    return reglet__fail_errno(err, reason == ENOMEM ? REGLET_ERR_NO_MEMORY : REGLET_ERR_IO,
+                              REGLET_DOMAIN_ENGINE, reason, "no memory image can be mapped: %s",
+                              reglet__errno_text(reason));
+}
+
 struct reglet__image *reglet__image_ref(struct reglet__image *image) {
     if (image)
         atomic_fetch_add_explicit(&image->references, 1, memory_order_relaxed);
@@ -84,7 +122,7 @@ static void add_range(struct reglet__image *image, size_t start, size_t end) {
     struct image_range *ranges = image->ranges;
     size_t count = image->range_count;
     if (count < REGLET__IMAGE_RANGES) {
-        ranges[image->range_count++] = (struct image_range){start, end};
+        ranges[image->range_count++] = (struct image_range){start, end, start};
         return;
     }
     size_t narrowest = count - 1, gap = start - ranges[count - 1].end; /* behind which range it is */
@@ -100,12 +138,19 @@ static void add_range(struct reglet__image *image, size_t start, size_t end) {
     }
     ranges[narrowest].end = ranges[narrowest + 1].end;
     memmove(&ranges[narrowest + 1], &ranges[narrowest + 2], (count - narrowest - 2) * sizeof *ranges);
-    ranges[count - 1] = (struct image_range){start, end};
+    ranges[count - 1] = (struct image_range){start, end, start};
 }
 
-/* Where the file has data, without its holes: reading those would fill them. False when the kernel does not say. */
+/*
+ * Where the image has data, without the holes of a file in memory: reading those would fill them. False when the kernel does
+ * not say.
+ */
 static bool each_data(const struct reglet__image *image,
                       void (*take)(void *user_data, size_t start, size_t end), void *user_data) {
+    for (size_t i = 0; image->is_code && i < image->range_count; i++)
+        take(user_data, image->ranges[i].start, image->ranges[i].end);
+    if (image->is_code)
+        return true;
     for (off_t at = 0, size = (off_t)image->size; at < size;) {
         off_t start = lseek(image->fd, at, SEEK_DATA);
         if (start < 0)
@@ -137,7 +182,7 @@ reglet_status reglet__image_seal(struct reglet__image *image, reglet_error **err
         return reglet__fail_errno(err, REGLET_ERR_IO, REGLET_DOMAIN_ENGINE, errno,
                                   "a memory image cannot be sealed: %s", reglet__errno_text(errno));
     if (!each_data(image, take_range, image)) {
-        image->ranges[0] = (struct image_range){0, image->size};
+        image->ranges[0] = (struct image_range){0, image->size, 0};
         image->range_count = image->size > 0;
     }
     /* Not shared: kernels before 6.7 do not map a sealed file so, not even for reading. */

@@ -23,6 +23,7 @@ enum { MAX_IMPORT_TABLES = 4 };
 struct compiler {
     wasm_engine_t *engine;     /* NULL: not for this machine */
     wasmtime_linker_t *linker; /* all host functions; read only once the engine is made */
+    uint64_t compatibility;
 };
 
 struct reglet__engine {

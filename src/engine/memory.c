@@ -109,7 +109,8 @@ static bool map_image(const struct slot *slot) {
     for (size_t i = 0; i < slot->image->range_count; i++) {
         const struct image_range *range = &slot->image->ranges[i];
         if (mmap(slot->base + range->start, range->end - range->start, PROT_READ | PROT_WRITE,
-                 MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE, slot->image->fd, (off_t)range->start) == MAP_FAILED)
+                 MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE, slot->image->fd,
+                 (off_t)range->offset) == MAP_FAILED)
             return false;
     }
     return true;

@@ -17,9 +17,10 @@
 
 /* --- Images ----------------------------------------------------------------------------------------------- */
 
-/* Bytes from `start` to before `end`, of whole pages. */
+/* Bytes of the memory from `start` to before `end`, of whole pages, and where they are in the image's file. */
 struct image_range {
     size_t start, end;
+    uint64_t offset;
 };
 
 /* Where a slot is when it is idle: the same place for all its life. */
@@ -31,7 +32,8 @@ struct slot_place {
 /* What memory and globals of fresh instances are. Immutable once it is sealed; reference counted. */
 struct reglet__image {
     atomic_uint references;
-    int fd;                  /* memfd */
+    int fd; /* a file in memory that nobody can write; or one of compiled code */
+    bool is_code;
     size_t size;             /* of the memory */
     char *bytes;             /* the content, mapped; for writing until it is sealed */
     wasmtime_val_t *globals; /* numbers; none: the module's own */
@@ -48,6 +50,9 @@ struct reglet__image {
 size_t reglet__image_most(void);
 /* An image of zeroes that can be written, no larger than that. NO_MEMORY, IO. */
 reglet_status reglet__image_new(size_t size, struct reglet__image **out, reglet_error **err);
+/* An image whose data is in a file of compiled code, from now on. `ranges` as below. NO_MEMORY, IO. */
+reglet_status reglet__image_map(int fd, size_t size, const struct image_range *ranges, size_t range_count,
+                                struct reglet__image **out, reglet_error **err);
 /* Writes the memory of an instance that started from `start` (NULL: from zeroes) into a new image. False: it cannot. */
 bool reglet__image_copy(struct reglet__image *image, const struct reglet__image *start, const char *memory);
 /* Ends the writing, for good. IO, NO_MEMORY. */
