@@ -57,7 +57,8 @@ typedef enum reglet_status {
     REGLET_ERR_INVALID_GRANT = -3, /**< a capability does not parse; the message points at the character */
     REGLET_ERR_INVALID_CONFIG =
         -4,             /**< the plugin's config is not a JSON object, or not what its schema asks for */
-    REGLET_ERR_IO = -5, /**< a file of the host could not be read; errno is in the error */
+    REGLET_ERR_IO = -5,           /**< a file or directory of the host could not be used, or no descriptor is left; errno,
+                                       where there is one, is in the error */
     REGLET_ERR_UNSUPPORTED = -6,  /**< this system lacks what is needed; the message names it */
     REGLET_ERR_THREAD_STACK = -7, /**< the calling thread's stack is too small for a call; nothing was run */
     REGLET_ERR_CLOSED = -8,       /**< the plugin or its runtime was closed */
@@ -105,9 +106,9 @@ REGLET_API const char *reglet_engine_version(void);
 
 /**
  * Whether the kernel says which pages of a plugin's memory a call has written (PAGEMAP_SCAN, Linux 6.7 or newer, through
- * /proc/self/pagemap). Where it does not, all of them are given back after each call, and the next one has them made anew: calls
- * answer the same, but take longer, and threads wait for each other in the kernel. The answer stays the same for the life of the
- * process. Any thread.
+ * /proc/self/pagemap). Where it does not, all of them are given back after each call and made anew for the next one: calls
+ * answer the same, but take longer, and threads wait for each other in the kernel. The answer stays the same for the life
+ * of the process. Any thread.
  */
 REGLET_API bool reglet_engine_scans_memory(void);
 

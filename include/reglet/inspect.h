@@ -59,22 +59,23 @@ typedef struct reglet_inspection {
 
     const char *compiler;        /**< whose machine code is in use: "fast" or "optimizing" */
     uint64_t machine_code_bytes; /**< of it */
-    bool from_disk;              /**< it was not compiled by this process */
+    bool from_disk;              /**< it was mapped from a file of compiled code */
 
     bool starts_from_image; /**< calls start from an image of what initialising left behind */
     const char *no_image;   /**< why not, as in "it has a start function"; NULL where they do */
 } reglet_inspection;
 
 /**
- * Takes a plugin's module apart. Whether calls start from an image can depend on what the plugin does while it initialises: if so,
- * one instance is initialised, with nothing granted, and thrown away. One that traps, exits, passes a limit or does not end in time
- * there has that as the reason. Nothing else of the plugin runs.
+ * Takes a plugin's module apart. Whether calls start from an image can depend on what the plugin does while it initialises:
+ * if so, one instance is initialised, with nothing granted, and thrown away. One that traps, exits, passes a limit or does
+ * not end in time there has that as the reason. Nothing else of the plugin runs.
  *
  * @param call  for the case that it has to run; may be NULL
- * @param out   receives the inspection, to be freed with reglet_inspection_free(); it outlives plugin and runtime; untouched on
- *              failure
- * @return REGLET_OK; REGLET_ERR_CANCELLED; REGLET_ERR_TIMEOUT (its turn to run did not come in time); REGLET_ERR_CLOSED; REGLET_ERR_THREAD_STACK; REGLET_ERR_INVALID_ARGUMENT;
- *         REGLET_ERR_NO_MEMORY
+ * @param out   receives the inspection, to be freed with reglet_inspection_free(); it outlives plugin and runtime;
+ *              untouched on failure
+ * @return REGLET_OK; REGLET_ERR_CANCELLED; REGLET_ERR_TIMEOUT (its turn to run did not come in time); REGLET_ERR_CLOSED;
+ *         REGLET_ERR_THREAD_STACK; REGLET_ERR_INVALID_ARGUMENT; REGLET_ERR_NO_MEMORY; REGLET_ERR_IO (no descriptor is left
+ *         to wait for its turn with)
  *
  * Any thread.
  */

@@ -123,14 +123,19 @@ REGLET_API reglet_status reglet_plugin_schema(reglet_plugin *plugin, const regle
 REGLET_API void reglet_schema_free(const reglet_schema *schema);
 
 /**
- * Waits until the optimising compiler's code is in use, for calls that begin after it returns; has it made when no call has
- * asked for it yet. At once when the plugin runs on such code already.
+ * Waits until the optimising compiler's code is there, and in use by all calls that begin after it returns; has it made
+ * when no observation has asked for it yet. At once when the plugin runs on such code already. Runs nothing of the plugin,
+ * and waits for no turn (max_concurrent_calls).
  *
- * @param call  deadline and token of the waiting; what is compiled goes on without it. NULL: the runtime's defaults
- * @return REGLET_OK; REGLET_ERR_INVALID_MODULE (the optimising compiler does not take the module, with its words: the plugin
- *         stays on the code it has); REGLET_ERR_TIMEOUT; REGLET_ERR_CANCELLED; REGLET_ERR_CLOSED;
- *         REGLET_ERR_INVALID_ARGUMENT (also when the runtime's compiler is REGLET_COMPILER_FAST); REGLET_ERR_THREAD_STACK;
- *         REGLET_ERR_IO (no descriptor is left to wait with); REGLET_ERR_NO_MEMORY
+ * @param call  deadline and token of the waiting; the compilation goes on without it. NULL: the runtime's defaults, so 30 s
+ *              unless default_timeout_ms says otherwise, which a large module can take longer than
+ * @return REGLET_OK; REGLET_ERR_INVALID_MODULE (the optimising compiler does not take the module: the plugin stays on the
+ *         code it has); REGLET_ERR_TIMEOUT; REGLET_ERR_CANCELLED; REGLET_ERR_CLOSED; REGLET_ERR_INVALID_ARGUMENT (also when
+ *         the runtime's compiler is REGLET_COMPILER_FAST); REGLET_ERR_THREAD_STACK; REGLET_ERR_IO (the file that it was
+ *         loaded from has other bytes by now or cannot be read, and the plugin stays on the code it has; or no descriptor
+ *         is left to wait with); REGLET_ERR_NO_MEMORY
+ *
+ * A compilation that failed is not tried again while the module is loaded. Any thread.
  */
 REGLET_API reglet_status reglet_plugin_optimize(reglet_plugin *plugin, const reglet_call_options *call,
                                                 reglet_error **err);
@@ -159,9 +164,11 @@ REGLET_API reglet_status reglet_plugin_observe(reglet_plugin *plugin, const regl
                                                reglet_error **err);
 
 /**
- * Has later observations start anew: the next one that begins initialises its instance itself, and what it leaves is the image
- * that those after it start from. Calls in flight keep what they started from. For a program that knows that what a plugin
- * read or drew while it initialised should not serve any longer. Without an image it does nothing. NULL is allowed. Any thread.
+ * Has later observations start anew: the next one that begins initialises its instance itself, and what that leaves is the
+ * image that those after it start from. Calls in flight keep what they started from; an image that one of them is just
+ * taking is not used. For a program that knows that what a plugin read or drew while it initialised should not serve any
+ * longer. Where no image could be taken, or none that is primed, the next observation tries again. Does nothing where
+ * images are turned off. NULL is allowed. Any thread.
  */
 REGLET_API void reglet_plugin_renew_image(reglet_plugin *plugin);
 

@@ -63,16 +63,18 @@ typedef enum reglet_security_level {
 typedef enum reglet_compiler {
     REGLET_COMPILER_AUTO =
         0, /**< the fast one first, so that the first call answers soon; the optimising one in the
-                                  background once that answer is out. Later calls change over by themselves */
-    REGLET_COMPILER_FAST,      /**< only the fast one: code in a fraction of the time, which runs slower */
-    REGLET_COMPILER_OPTIMIZING /**< only the optimising one */
+                                  background, from 20 ms after the first observation on. Later calls change over by
+                                  themselves; reglet_plugin_optimize() waits for it. Optimised code that the cache has
+                                  is taken at once */
+    REGLET_COMPILER_FAST,      /**< the fast one: code in a fraction of the time, which runs slower */
+    REGLET_COMPILER_OPTIMIZING /**< the optimising one: loading takes as long as it takes */
 } reglet_compiler;
 
 /** Which compilation cache a runtime uses. */
 typedef enum reglet_cache_mode {
     REGLET_CACHE_SHARED = 0, /**< the one that all runtimes of this process share */
     REGLET_CACHE_OWN,        /**< the one in `cache` */
-    REGLET_CACHE_NONE        /**< none: each plugin is compiled for itself */
+    REGLET_CACHE_NONE        /**< none: nothing is kept in memory or in files, each load compiles */
 } reglet_cache_mode;
 
 /**
@@ -97,6 +99,7 @@ typedef struct reglet_runtime_options {
        4096: as given, with a warning event below 64. Anything else is refused. */
     int64_t memory_limit_mib;
 
+    /** Zero is the shared one, which keeps compiled code in files of the user's cache directory: see reglet_cache_options. */
     reglet_cache_mode cache_mode;
     reglet_cache *cache; /**< for REGLET_CACHE_OWN; the runtime takes its own reference */
 
@@ -125,7 +128,7 @@ typedef struct reglet_runtime_options {
 
     /** Files and directories of the embedding program's own that no grant reaches, such as its configuration and its
         keys; a directory with everything below it. They need not exist. Symbolic links are resolved once, and are
-        protected themselves. */
+        protected themselves. The directory of the runtime's cache and this user's default one are protected always. */
     const char *const *protected_paths;
     size_t protected_path_count;
 
@@ -152,22 +155,27 @@ typedef struct reglet_runtime_options {
     const reglet_host_function *host_functions;
     size_t host_function_count;
 
-    /** What a plugin does in `_initialize` is done once and kept as an image of its memory and globals, from which
-     * instances start, copy on write. This is how long one may serve, in milliseconds. 0: 60000. Random numbers that a plugin
-     * drew while it initialised (the seeds of its hash tables, of a generator of its own) stay the same as long; those that it
-     * asks for during a call are always new. An image belongs to one module under one name in one runtime, whose grants
+    /** What a plugin does in `_initialize` (and in `_start`, which runs before it) is done once, by the first observation,
+     * and kept as an image of its memory and globals, from which the instances of later ones start, copy on write. This is
+     * how long one may serve, in milliseconds; the next observation makes another. 0: 60000. Random numbers that a plugin
+     * drew while it initialised (the seeds of its hash tables, of a generator of its own) stay the same as long; those that
+     * it asks for during a call are always new. An image belongs to one module under one name in one runtime, whose grants
      * and environment never change: no other runtime starts from it. See also reglet_plugin_renew_image(). */
     int64_t image_max_age_ms;
-    /** How many calls may start from one image. 0: 100,000. -1: no images at all, each instance initialises itself. */
+    /** How many calls may start from one image. 0: 100,000. -1: no images at all, each instance initialises itself. A plugin
+     * that reaches outside while it initialises has none anyway, nor has a module that reglet_plugin_inspect() gives a
+     * reason for. */
     int64_t image_max_calls;
     /** Before an image is taken, have the plugin describe itself, give its schema and observe with an empty config, so that
      * what it sets up on first use is in the image. The image is used only if none of that asked for anything outside
-     * (reaching is refused before it is tried), drew random numbers, or failed; of what it logs nobody hears. It takes half of
-     * the first call's time at the most, and no more than a second. A plugin can tell: whatever its first call leaves in its
-     * memory, a count, a cache, half a line of output, every later call finds. Off unless you know that yours do not mind. */
+     * (reaching is refused before it is tried), drew random numbers, or failed; of what it logs nobody hears. It takes half
+     * of the time that the call which takes the image has left at the most, and no more than a second. A plugin can tell:
+     * whatever its first call leaves in its memory, a count, a cache, half a line of output, every later call finds. Off
+     * unless you know that yours do not mind. */
     bool prime_images;
 
-    /** A compiler that does not take a module leaves it to the other one, whichever this is. */
+    /** Which compiler. What the first one does not take is left to the other one, whichever this is; a module that is none is
+     * REGLET_ERR_INVALID_MODULE. */
     reglet_compiler compiler;
 
     /** Calls on this runtime's plugins that run at once. 0: 1000. -1: unlimited. A call beyond them waits, first come, first
@@ -195,10 +203,10 @@ REGLET_API reglet_status reglet_runtime_new(const reglet_runtime_options *option
                                             reglet_error **err);
 
 /**
- * Closes every plugin, waits for the calls in flight (cancel them first if they may take long), and frees.
- * Plugins that the caller still holds stay valid objects that answer REGLET_ERR_CLOSED. Results and tokens
- * live on. No other thread may use the runtime object during or after this call. Not from a callback. NULL is
- * allowed.
+ * Closes every plugin, waits for the calls in flight (cancel them first if they may take long) and until no thread of its
+ * cache reads a module or reads or writes a file of compiled code (compilers are not waited for), and frees. Plugins that
+ * the caller still holds stay valid objects that answer REGLET_ERR_CLOSED. Results and tokens live on. No other thread may
+ * use the runtime object during or after this call. Not from a callback. NULL is allowed.
  */
 REGLET_API void reglet_runtime_free(reglet_runtime *runtime);
 
@@ -213,10 +221,10 @@ typedef struct reglet_load_options {
 #define REGLET_LOAD_OPTIONS_INIT REGLET_STRUCT_INIT(reglet_load_options)
 
 /**
- * Loads a plugin under a name: compiles the bytes, and checks imports and exports. Once a name is loaded, the
- * same bytes answer the same plugin. Several threads may load at once; the same name is compiled once,
- * different names side by side. A load that is given up (deadline, token) leaves a compilation that goes on
- * in a thread of the library and is thrown away.
+ * Loads a plugin under a name: compiles the bytes, and checks imports and exports. Once a name is loaded, the same bytes
+ * answer the same plugin. Several threads may load at once; the same name is compiled once, different names side by side. A
+ * load that is given up (deadline, token) leaves a compilation that goes on in a thread of the library; its code is thrown
+ * away, but for the file that the cache keeps of it. Code that the cache has is not compiled again.
  *
  * @param name     1 to 255 bytes of UTF-8 without control characters and "/"
  * @param wasm     the module; copied
@@ -231,7 +239,10 @@ REGLET_API reglet_status reglet_runtime_load_plugin(reglet_runtime *runtime, con
                                                     const reglet_load_options *options, reglet_plugin **out,
                                                     reglet_error **err);
 
-/** Loads from a file; otherwise as reglet_runtime_load_plugin(). Also REGLET_ERR_IO, with the path and errno.
+/**
+ * Loads from a file; otherwise as reglet_runtime_load_plugin(). It is read for its hash, and once more where it has to be
+ * compiled: a file that has other bytes by then is REGLET_ERR_IO, never another module. So are one that cannot be opened or
+ * read, with the path and errno, and what is no regular file.
  */
 REGLET_API reglet_status reglet_runtime_load_plugin_file(reglet_runtime *runtime, const char *name,
                                                          const char *path, const reglet_load_options *options,
