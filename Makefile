@@ -5,7 +5,7 @@
 #   make check                   every test, and every test again under sanitizers
 #   make install PREFIX= DESTDIR=
 #   make check-dev               one preset alone: configure, build, test (dev, check, clang, asan-ubsan, tsan)
-#   make check-variants          every test again with each slower way forced (REGLET_VARIANT)
+#   make check-variants          every test again with each other way forced (REGLET_VARIANT)
 #   make soak                    100,000 observations in one process
 #   make bench                   the measurements that the documentation quotes
 #   make tidy, make format, make clean
@@ -44,8 +44,8 @@ check-clang:
 	cmake --preset clang
 	cmake --build --preset clang
 
-# The slower ways that src/util/variant.h knows, each in a build folder of its own.
-variants = no-images no-scan prime
+# The other ways that src/util/variant.h knows, each in a build folder of its own.
+variants = no-images no-scan prime fast-compiler optimizing-compiler
 
 check-variants: $(variants:%=check-variant-%)
 

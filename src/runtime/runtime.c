@@ -158,7 +158,10 @@ static reglet_status take_cache(const reglet_runtime_options *options, reglet_ru
         return reglet__fail(err, REGLET_ERR_INVALID_ARGUMENT, REGLET_DOMAIN_RUNTIME,
                             "runtime options: compiler is %d, which is none of REGLET_COMPILER_…",
                             (int)options->compiler);
-    runtime->compiler = options->compiler;
+    runtime->compiler = options->compiler != REGLET_COMPILER_AUTO ? options->compiler
+                        : REGLET__FAST_COMPILER                   ? REGLET_COMPILER_FAST
+                        : REGLET__OPTIMIZING_COMPILER             ? REGLET_COMPILER_OPTIMIZING
+                                                                  : REGLET_COMPILER_AUTO;
     switch (options->cache_mode) {
     case REGLET_CACHE_SHARED: return reglet__cache_shared(&runtime->cache, err);
     case REGLET_CACHE_NONE: return reglet__cache_none(&runtime->cache, err);

@@ -2,6 +2,8 @@
 /* Two compilers, and compiled code in files: cold starts, changing over, and files that cannot be trusted. */
 #include "support.h"
 
+#include "src/util/variant.h"
+
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -119,9 +121,16 @@ static void only_file(const struct folder *folder, char *out, size_t size) {
     assert_int_equal(count, 1);
 }
 
+/* Where one compiler alone is forced, there is nothing to change over. */
+static void needs_both_compilers(void) {
+    if (REGLET__FAST_COMPILER || REGLET__OPTIMIZING_COMPILER)
+        skip();
+}
+
 /* --- Two compilers ----------------------------------------------------------------------------------------- */
 
 static void auto__answers_on_the_fast_compiler_and_changes_over_by_itself(void **state) {
+    needs_both_compilers();
     struct folder *folder = *state;
     struct host host;
     open_host(&host, folder->cache, REGLET_COMPILER_AUTO);
@@ -139,6 +148,7 @@ static void auto__answers_on_the_fast_compiler_and_changes_over_by_itself(void *
 
 /* Calls go on while it changes over, and nothing of one compiler's code reaches an instance of the other's. */
 static void auto__calls_in_flight_change_over(void **state) {
+    needs_both_compilers();
     struct folder *folder = *state;
     struct host host;
     open_host(&host, folder->cache, REGLET_COMPILER_AUTO);
@@ -154,6 +164,7 @@ static void auto__calls_in_flight_change_over(void **state) {
 }
 
 static void optimize__needs_no_call_before_it(void **state) {
+    needs_both_compilers();
     struct folder *folder = *state;
     struct host host;
     open_host(&host, folder->cache, REGLET_COMPILER_AUTO);
@@ -167,6 +178,7 @@ static void optimize__needs_no_call_before_it(void **state) {
 }
 
 static void optimize__ends_at_its_deadline_and_token(void **state) {
+    needs_both_compilers();
     struct folder *folder = *state;
     struct host host;
     open_host(&host, folder->cache, REGLET_COMPILER_AUTO);
@@ -228,6 +240,7 @@ static void runtime__unknown_compiler_is_refused(void **state) {
 /* --- Code in files ----------------------------------------------------------------------------------------- */
 
 static void files__the_next_process_does_not_compile(void **state) {
+    needs_both_compilers();
     struct folder *folder = *state;
     assert_string_equal(code_in_new_host(folder, REGLET_COMPILER_AUTO, "file"), "fast");
     assert_string_equal(code_in_new_host(folder, REGLET_COMPILER_AUTO, "file"), "fast from disk");
