@@ -4,7 +4,7 @@
  * Locks, in the order in which they may be held: runtime, plugin. The observe path takes the plugin's once, for a few
  * instructions: to find the version it runs on. A version can be replaced and a plugin closed at any
  * moment, so "which one, and I am using it" must be one step; without hazard pointers or the like, that is a lock. The
- * runtime's it takes only when the last call in flight ends, and that of its permits only where calls wait for one.
+ * runtime's it takes only while that is being freed, and that of its permits only where calls wait for one.
  */
 #ifndef REGLET_RUNTIME_INTERNAL_H
 #define REGLET_RUNTIME_INTERNAL_H
@@ -81,7 +81,8 @@ struct reglet_runtime {
 
     struct reglet__permits permits; /* to run guest code: max_concurrent_calls */
     atomic_uint calls;   /* in flight, those that wait with them; also on plugins that are closed already */
-    pthread_cond_t idle; /* with `lock`: there is no call */
+    atomic_bool freeing;
+    pthread_cond_t idle; /* with `lock`, once it is being freed: there is no call */
     pthread_mutex_t lock;
     reglet_plugin *plugins; /* by `next`; each holds a reference */
 };

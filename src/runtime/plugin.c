@@ -179,7 +179,8 @@ void reglet__visit_end(struct visit *visit) {
     reglet__image_unref(visit->start.image);
     reglet__module_unref(visit->module);
     reglet__version_unref(visit->version);
-    if (atomic_fetch_sub(&runtime->calls, 1) == 1) {
+    /* A call counts itself out and then looks; who frees says so and then counts: one of the two sees the other. */
+    if (atomic_fetch_sub(&runtime->calls, 1) == 1 && atomic_load(&runtime->freeing)) {
         pthread_mutex_lock(&runtime->lock);
         pthread_cond_signal(&runtime->idle);
         pthread_mutex_unlock(&runtime->lock);

@@ -302,6 +302,7 @@ void reglet_runtime_free(reglet_runtime *runtime) {
         reglet_plugin_unref(plugin);
     }
     /* Calls on plugins that were closed before are waited for as well: the log callback's user data may go next. */
+    atomic_store(&runtime->freeing, true);
     pthread_mutex_lock(&runtime->lock);
     while (atomic_load(&runtime->calls))
         pthread_cond_wait(&runtime->idle, &runtime->lock);
