@@ -56,8 +56,9 @@ typedef enum reglet_status {
     REGLET_ERR_NO_MEMORY = -2, /**< the host is out of memory */
     REGLET_ERR_INVALID_GRANT = -3, /**< a capability does not parse; the message points at the character */
     REGLET_ERR_INVALID_CONFIG =
-        -4,             /**< the plugin's config is not a JSON object, or not what its schema asks for */
-    REGLET_ERR_IO = -5,           /**< a file or directory of the host could not be used, or no descriptor is left; errno,
+        -4, /**< the plugin's config is not a JSON object, or not what its schema asks for */
+    REGLET_ERR_IO =
+        -5, /**< a file or directory of the host could not be used, or no descriptor is left; errno,
                                        where there is one, is in the error */
     REGLET_ERR_UNSUPPORTED = -6,  /**< this system lacks what is needed; the message names it */
     REGLET_ERR_THREAD_STACK = -7, /**< the calling thread's stack is too small for a call; nothing was run */

@@ -31,7 +31,8 @@ typedef struct reglet_command_options {
 
 /**
  * Runs the _start of a loaded module in a fresh instance and waits for its end. With an fs grant for its name
- * there is also a preopened "/", held by the grants; in the preopens everything is allowed.
+ * there is also a preopened "/", held by the grants; in the preopens everything is allowed, also what no grant reaches
+ * (protected_paths, the directory of compiled code): do not preopen a directory that holds these.
  *
  * @param out_exit_code  receives the command's exit code, 0 to 2^32-1, when it ended by itself
  * @return REGLET_OK when it ended by itself, whatever its code; any code of "a call that ran" or "limits" but
