@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -449,6 +448,8 @@ static bool begin_improving(struct reglet__compilation *compilation) {
     pthread_mutex_lock(&compilation->cache->lock);
     bool wanted = atomic_load(&compilation->users) > 0;
     compilation->cache->busy += wanted;
+    if (!wanted)
+        atomic_store(&compilation->improving, false); /* whoever loads it again can ask again */
     pthread_mutex_unlock(&compilation->cache->lock);
     return wanted;
 }
@@ -476,24 +477,23 @@ static void improve(struct reglet__compilation *compilation) {
 static void *make_improved(void *argument) {
     struct reglet__compilation *compilation = argument;
     reglet_cache *cache = compilation->cache;
-    setpriority(PRIO_PROCESS, 0, PRIO_MAX - 1); /* of this thread */
     if (begin_improving(compilation))
         improve(compilation);
-    else
-        atomic_store(&compilation->improving, false); /* whoever loads it again can ask again */
     reglet__compilation_unref(compilation);
     reglet_cache_unref(cache);
     return NULL;
 }
 
+/* Under the lock under which users come: a user who finds it asked for can wait, for a thread is there and will see the user. */
 bool reglet__compilation_improve(struct reglet__compilation *compilation) {
-    if (atomic_load_explicit(&compilation->improving, memory_order_relaxed) ||
-        atomic_exchange(&compilation->improving, true))
+    if (atomic_load_explicit(&compilation->improving, memory_order_relaxed))
         return true;
-    if (start(compilation, "reglet-improve", make_improved) == 0)
-        return true;
-    atomic_store(&compilation->improving, false); /* the next call tries again */
-    return false;
+    pthread_mutex_lock(&compilation->cache->lock);
+    if (!atomic_load(&compilation->improving))
+        atomic_store(&compilation->improving, start(compilation, "reglet-improve", make_improved) == 0);
+    bool improving = atomic_load(&compilation->improving); /* if not, the next call tries again */
+    pthread_mutex_unlock(&compilation->cache->lock);
+    return improving;
 }
 
 bool reglet__compilation_is_improving(struct reglet__compilation *compilation) {

@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "util/event.h"
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/eventfd.h>
@@ -53,6 +54,10 @@ reglet_status reglet__event_wait(struct reglet__event *event, const struct regle
     pthread_mutex_lock(&event->lock);
     if (--event->waiters == 0)
         close(take_fd(event->fd));
+    bool happened_by_now = event->happened;
     pthread_mutex_unlock(&event->lock);
-    return status;
+    if (status != REGLET_OK || happened_by_now)
+        return status;
+    errno = EBADF; /* somebody else closed the descriptor */
+    return REGLET_ERR_IO;
 }

@@ -1,0 +1,151 @@
+#define _GNU_SOURCE
+/* Compilations, at the moments that only luck brings about otherwise. */
+#include "tests/unit/test.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <reglet.h>
+#include <semaphore.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <string.h>
+#include <time.h>
+
+#include "util/clock.h"
+#include "util/limits.h"
+#include "util/sys.h"
+
+/* --- A runtime with a cache of its own, without files ------------------------------------------------------ */
+
+struct host {
+    reglet_cache *cache;
+    reglet_runtime *runtime;
+};
+
+static int open_host(void **state) {
+    static struct host host;
+    reglet_cache_options cache = REGLET_CACHE_OPTIONS_INIT;
+    cache.memory_only = true;
+    assert_int_equal(reglet_cache_new(&cache, &host.cache, NULL), REGLET_OK);
+    reglet_runtime_options options = REGLET_RUNTIME_OPTIONS_INIT;
+    options.cache_mode = REGLET_CACHE_OWN;
+    options.cache = host.cache;
+    assert_int_equal(reglet_runtime_new(&options, &host.runtime, NULL), REGLET_OK);
+    *state = &host;
+    return 0;
+}
+
+static int close_host(void **state) {
+    struct host *host = *state;
+    reglet_runtime_free(host->runtime);
+    reglet_cache_unref(host->cache);
+    return 0;
+}
+
+static reglet_status load(const struct host *host, reglet_plugin **out, reglet_error **error) {
+    return reglet_runtime_load_plugin_file(host->runtime, "counter", REGLET_GUEST_DIR "/counter.wasm", NULL,
+                                           out, error);
+}
+
+static void expect_ok(reglet_status status, reglet_error *error) {
+    if (status != REGLET_OK)
+        fail_msg("%s: %s", reglet_status_name(status), reglet_error_message(error));
+}
+
+/* --- The thread that makes optimised code, held up --------------------------------------------------------- */
+
+static sem_t closed, decided;
+static _Atomic bool hold_up;
+static _Thread_local bool is_improving;
+static const struct host *next_user;
+
+/* It waits so before it looks whether anybody is left to make code for. */
+int __real_clock_nanosleep(clockid_t clock, int flags, const struct timespec *time, struct timespec *left);
+int __wrap_clock_nanosleep(clockid_t clock, int flags, const struct timespec *time, struct timespec *left);
+int __wrap_clock_nanosleep(clockid_t clock, int flags, const struct timespec *time, struct timespec *left) {
+    bool answered = time->tv_nsec == REGLET__IMPROVE_AFTER_MS * REGLET__NS_PER_MS;
+    if (!answered || !atomic_exchange(&hold_up, false))
+        return __real_clock_nanosleep(clock, flags, time, left);
+    sem_wait(&closed);
+    is_improving = true;
+    return 0;
+}
+
+static void load_again_and_optimize(void) {
+    reglet_error *error = NULL;
+    reglet_plugin *plugin = NULL;
+    reglet_call_options call = REGLET_CALL_OPTIONS_INIT;
+    call.timeout_ms = 5000;
+    expect_ok(load(next_user, &plugin, &error), error);
+    expect_ok(reglet_plugin_optimize(plugin, &call, &error), error);
+    reglet_plugin_unref(plugin);
+}
+
+/* The first lock that it gives back after that is the one under which it looked. */
+int __real_pthread_mutex_unlock(pthread_mutex_t *lock);
+int __wrap_pthread_mutex_unlock(pthread_mutex_t *lock);
+int __wrap_pthread_mutex_unlock(pthread_mutex_t *lock) {
+    int error = __real_pthread_mutex_unlock(lock);
+    if (is_improving) {
+        is_improving = false;
+        load_again_and_optimize();
+        sem_post(&decided);
+    }
+    return error;
+}
+
+static void
+optimize__plugin_loaded_again_while_its_compilation_is_given_up_does_not_wait_for_ever(void **state) {
+    const struct host *host = next_user = *state;
+    reglet_error *error = NULL;
+    reglet_plugin *plugin = NULL;
+    reglet_result *result = NULL;
+    sem_init(&closed, 0, 0);
+    sem_init(&decided, 0, 0);
+    expect_ok(load(host, &plugin, &error), error);
+    atomic_store(&hold_up, true);
+    expect_ok(reglet_plugin_observe(plugin, NULL, NULL, &result, &error), error);
+    reglet_result_free(result);
+    reglet_plugin_close(plugin);
+    reglet_plugin_unref(plugin);
+    sem_post(&closed);
+    sem_wait(&decided);
+}
+
+/* --- What it is waited for with ---------------------------------------------------------------------------- */
+
+static _Atomic bool lose_descriptors;
+
+int __real_reglet__sys_ppoll(struct pollfd *fds, size_t count, const struct timespec *timeout);
+int __wrap_reglet__sys_ppoll(struct pollfd *fds, size_t count, const struct timespec *timeout);
+int __wrap_reglet__sys_ppoll(struct pollfd *fds, size_t count, const struct timespec *timeout) {
+    if (!atomic_exchange(&lose_descriptors, false))
+        return __real_reglet__sys_ppoll(fds, count, timeout);
+    fds[0].revents = POLLNVAL;
+    return 1;
+}
+
+static void load__descriptor_that_somebody_else_closed_is_a_failure(void **state) {
+    const struct host *host = *state;
+    reglet_error *error = NULL;
+    reglet_plugin *plugin = NULL;
+    atomic_store(&lose_descriptors, true);
+    assert_int_equal(load(host, &plugin, &error), REGLET_ERR_IO);
+    assert_non_null(strstr(reglet_error_message(error), "no descriptor to wait for the compilation with"));
+    reglet_error_free(error);
+    error = NULL;
+    expect_ok(load(host, &plugin, &error), error);
+    reglet_plugin_unref(plugin);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(
+            optimize__plugin_loaded_again_while_its_compilation_is_given_up_does_not_wait_for_ever, open_host,
+            close_host),
+        cmocka_unit_test_setup_teardown(load__descriptor_that_somebody_else_closed_is_a_failure, open_host,
+                                        close_host),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
