@@ -87,8 +87,11 @@ static bool share_initial(struct reglet__code *code, const struct reglet__code *
 
 /* --- Compiling --------------------------------------------------------------------------------------------- */
 
-/* In the background it leaves the machine to the calls. A caller waits for any other, but calls on other plugins go on. */
-enum { NICE_IN_BACKGROUND = 19, NICE_WAITED_FOR = 5 };
+/*
+ * Calls have three quarters of a processor that a compilation wants as well. Much lower, on a machine whose processors are all
+ * busy with calls, it would not end: and they would stay on the slower code.
+ */
+enum { NICE = 5 };
 
 static wasmtime_error_t *compile_with(struct reglet__engine *engine, enum reglet__compiler compiler,
                                       const void *wasm, size_t size, bool in_background,
@@ -97,7 +100,7 @@ static wasmtime_error_t *compile_with(struct reglet__engine *engine, enum reglet
     if (!underneath)
         return wasmtime_error_new("that compiler is not for this machine");
     return reglet_engine_module_new(underneath, wasm, size, in_background ? engine->background_threads : 0,
-                                    in_background ? NICE_IN_BACKGROUND : NICE_WAITED_FOR, out);
+                                    NICE, out);
 }
 
 /* Which compilers are tried, in which order. */

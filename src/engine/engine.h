@@ -26,7 +26,7 @@ uint64_t reglet__engine_compatibility(const struct reglet__engine *engine, enum 
 struct reglet__compile_options {
     enum reglet__compiler compiler;
     bool other_too;     /* what it does not take, the other one may */
-    bool in_background; /* on half of the CPUs, at the lowest priority */
+    bool in_background; /* on half of the CPUs */
     const struct reglet__module
         *sibling; /* of the same bytes, which can share what instances start from; or NULL */
 };

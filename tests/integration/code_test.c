@@ -163,6 +163,28 @@ static void auto__calls_in_flight_change_over(void **state) {
     close_host(&host);
 }
 
+/* The compiler has a processor for a second or more; calls do not wait for it. */
+static void auto__calls_go_on_while_code_is_optimised(void **state) {
+    needs_both_compilers();
+    struct folder *folder = *state;
+    struct host host;
+    open_host(&host, folder->cache, REGLET_COMPILER_AUTO);
+    reglet_plugin *plugin = load_guest(host.runtime, "go_v1");
+    reglet_result_free(observe_json(plugin, NULL, 0)); /* with it, the optimising begins */
+    size_t calls = 0;
+    for (bool fast = true; fast && calls < 1000000; calls++) {
+        reglet_result *result = observe_json(plugin, NULL, 0);
+        assert_int_equal(reglet_result_error_code(result), REGLET_OK);
+        reglet_result_free(result);
+        if (calls % 100 == 99) /* it takes longer than a call */
+            fast = strcmp(code_of(plugin), "fast") == 0;
+    }
+    assert_true(calls > 100);
+    assert_string_equal(code_of(plugin), "optimizing");
+    reglet_plugin_unref(plugin);
+    close_host(&host);
+}
+
 static void optimize__needs_no_call_before_it(void **state) {
     needs_both_compilers();
     struct folder *folder = *state;
@@ -407,6 +429,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         in_folder(auto__answers_on_the_fast_compiler_and_changes_over_by_itself),
         in_folder(auto__calls_in_flight_change_over),
+        in_folder(auto__calls_go_on_while_code_is_optimised),
         in_folder(optimize__needs_no_call_before_it),
         in_folder(optimize__is_refused_where_the_fast_compiler_was_chosen),
         in_folder(optimizing__is_used_from_the_first_call),
