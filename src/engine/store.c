@@ -164,6 +164,15 @@ reglet_status reglet__store_open(const char *directory, uint64_t max_bytes, stru
     return status;
 }
 
+reglet_status reglet__store_check_exec(const struct reglet__store *store, reglet_error **err) {
+    const struct walk walk = {store->path, strlen(store->path), store->directory};
+    struct statvfs system;
+    if (reglet__sys_fstatvfs(store->directory, &system) != 0 || !(system.f_flag & ST_NOEXEC))
+        return REGLET_OK;
+    return refuse(&walk, 0, err,
+                  "is on a file system that is mounted noexec: name a directory that code can run from");
+}
+
 void reglet__store_free(struct reglet__store *store) {
     if (!store)
         return;
@@ -297,10 +306,4 @@ reglet_status reglet__store_put(struct reglet__store *store, const struct reglet
     reglet__sys_fsync(store->directory); /* where that fails, the file may be gone after a crash: no harm */
     reglet__store_trim(store, key);
     return REGLET_OK;
-}
-
-void reglet__store_remove(struct reglet__store *store, const struct reglet__code_key *key) {
-    char name[REGLET__CODE_NAME_SIZE];
-    reglet__code_name(key, name);
-    reglet__store_unlink(store, name);
 }

@@ -40,6 +40,9 @@ reglet_status reglet__store_open(const char *directory, uint64_t max_bytes, stru
                                  reglet_error **err);
 void reglet__store_free(struct reglet__store *store);
 
+/* Whether code can be mapped from there. IO: not from a file system that is mounted noexec. */
+reglet_status reglet__store_check_exec(const struct reglet__store *store, reglet_error **err);
+
 /* The directory's absolute path, as it was given. Borrowed. */
 const char *reglet__store_path(const struct reglet__store *store);
 
@@ -69,9 +72,6 @@ void reglet__code_file_close(struct reglet__code_file *file);
  */
 reglet_status reglet__store_put(struct reglet__store *store, const struct reglet__code_key *key,
                                 const struct iovec *parts, size_t part_count, reglet_error **err);
-
-/* Removes one, if it is there. */
-void reglet__store_remove(struct reglet__store *store, const struct reglet__code_key *key);
 
 /* One file of the store, for lists. */
 struct reglet__stored {

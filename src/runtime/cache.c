@@ -156,8 +156,10 @@ struct reglet__store *reglet__cache_store(reglet_cache *cache, reglet_error **er
     if (!cache->directory)
         return NULL;
     pthread_mutex_lock(&cache->store_lock);
-    if (!cache->store_tried)
-        reglet__store_open(cache->directory, cache->max_bytes, &cache->store, err);
+    if (!cache->store_tried &&
+        reglet__store_open(cache->directory, cache->max_bytes, &cache->store, err) == REGLET_OK &&
+        reglet__store_check_exec(cache->store, err) != REGLET_OK)
+        reglet__store_free(take_ptr(cache->store));
     cache->store_tried = true;
     struct reglet__store *store = cache->store;
     pthread_mutex_unlock(&cache->store_lock);

@@ -163,7 +163,7 @@ static struct reglet__store *get_store(struct reglet__compilation *compilation) 
     return store;
 }
 
-/* Whatever is wrong with a file, the module is compiled again, and that replaces it. */
+/* Whatever is wrong with a file, the module is compiled again, and that replaces it: where it was for want of descriptors, it stays. */
 static struct reglet__module *map_file(struct reglet__compilation *compilation,
                                        enum reglet__compiler compiler, const struct reglet__module *sibling) {
     struct reglet__store *store = get_store(compilation);
@@ -172,9 +172,7 @@ static struct reglet__module *map_file(struct reglet__compilation *compilation,
     struct reglet__module *module = NULL;
     reglet_error *error = NULL;
     if (store && reglet__store_get(store, &key, &file, &error) == REGLET_OK && file.fd >= 0) {
-        if (reglet__module_map(compilation->cache->engine, compiler, &file, sibling, &module, &error) !=
-            REGLET_OK)
-            reglet__store_remove(store, &key);
+        reglet__module_map(compilation->cache->engine, compiler, &file, sibling, &module, &error);
         reglet__code_file_close(&file);
     }
     note(compilation, error);

@@ -22,6 +22,10 @@ int reglet__sys_fstat(int fd, struct stat *out) {
     return fstat(fd, out);
 }
 
+int reglet__sys_fstatvfs(int fd, struct statvfs *out) {
+    return fstatvfs(fd, out);
+}
+
 ssize_t reglet__sys_pread(int fd, void *out, size_t size, off_t offset) {
     return pread(fd, out, size, offset);
 }

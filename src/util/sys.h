@@ -9,12 +9,14 @@
 #include <poll.h>
 #include <stddef.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/types.h>
 #include <time.h>
 
 int reglet__sys_openat2(int dir, const char *path, const struct open_how *how);
 int reglet__sys_openat(int dir, const char *path, int flags, mode_t mode);
 int reglet__sys_fstat(int fd, struct stat *out);
+int reglet__sys_fstatvfs(int fd, struct statvfs *out);
 ssize_t reglet__sys_pread(int fd, void *out, size_t size, off_t offset);
 ssize_t reglet__sys_write(int fd, const void *data, size_t size);
 int reglet__sys_fsync(int fd);

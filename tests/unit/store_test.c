@@ -28,6 +28,19 @@ int __wrap_reglet__sys_fstat(int fd, struct stat *out) {
     return result;
 }
 
+/* Whether every file system is mounted noexec. */
+static bool is_noexec;
+
+int __real_reglet__sys_fstatvfs(int fd, struct statvfs *out);
+int __wrap_reglet__sys_fstatvfs(int fd, struct statvfs *out);
+
+int __wrap_reglet__sys_fstatvfs(int fd, struct statvfs *out) {
+    int result = __real_reglet__sys_fstatvfs(fd, out);
+    if (is_noexec)
+        out->f_flag |= ST_NOEXEC;
+    return result;
+}
+
 static void give_away(const char *path) {
     struct stat file;
     assert_int_equal(lstat(path, &file), 0);
@@ -79,12 +92,27 @@ static void get__file_that_is_replaced_stays_what_it_was(void **state) {
     assert_int_equal(reglet__store_get(place->store, &key, &file, NULL), REGLET_OK);
     put_ok(place, &key, 300, 2);
     assert_true(is_content(file.bytes, 5000, 1));
-    reglet__store_remove(place->store, &key);
+    unlink(file_of(place, &key));
     assert_true(is_content(file.bytes, 5000, 1));
     assert_int_equal(fcntl(file.fd, F_GETFD), FD_CLOEXEC);
     reglet__code_file_close(&file);
     get_finds_none(place, &key);
-    reglet__store_remove(place->store, &key);
+    unlink(file_of(place, &key));
+}
+
+static void check_exec__file_system_mounted_noexec_is_refused(void **state) {
+    struct place *place = *state;
+    reglet_error *error = NULL;
+    char message[512];
+    assert_int_equal(reglet__store_check_exec(place->store, NULL), REGLET_OK);
+    is_noexec = true;
+    reglet_status status = reglet__store_check_exec(place->store, &error);
+    is_noexec = false;
+    snprintf(
+        message, sizeof message,
+        "code cache: %s is on a file system that is mounted noexec: name a directory that code can run from",
+        place->directory);
+    expect_error(status, REGLET_ERR_IO, &error, message);
 }
 
 /* --- The directory ------------------------------------------------------------------------------------------ */
@@ -625,6 +653,7 @@ int main(void) {
         IN_PLACE(get__finds_what_was_put),
         IN_PLACE(put__file_begins_with_the_content_and_is_closed_to_others),
         IN_PLACE(get__file_that_is_replaced_stays_what_it_was),
+        IN_PLACE(check_exec__file_system_mounted_noexec_is_refused),
         IN_PLACE(open__relative_path_is_invalid),
         IN_PLACE(open__makes_what_is_missing_for_this_user_alone),
         IN_PLACE(open__directory_that_others_may_write_is_refused),
