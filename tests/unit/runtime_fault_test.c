@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "tests/unit/failing_memory.h"
 #include "util/sys.h"
@@ -322,12 +323,114 @@ static void load__no_descriptor_left_is_an_error(void **state) {
     reglet_runtime_free(runtime);
 }
 
+/* --- Compiled code in files, with allocations and descriptors that fail -------------------------------------- */
+
+/* What a process does with a plugin: on code by the fast compiler first, then by the other one; or on what is in the files. */
+static reglet_status one_process(const char *directory, reglet_error **error) {
+    reglet_cache_options cache_options = REGLET_CACHE_OPTIONS_INIT;
+    reglet_runtime_options options = REGLET_RUNTIME_OPTIONS_INIT;
+    reglet_call_options call = REGLET_CALL_OPTIONS_INIT;
+    reglet_runtime *runtime = NULL;
+    reglet_plugin *plugin = NULL;
+    reglet_result *result = NULL;
+    cache_options.directory = directory;
+    options.cache_mode = REGLET_CACHE_OWN;
+    options.log = ignore_event;
+    call.timeout_ms = 20000; /* nothing takes so long, unless it was forgotten */
+    reglet_status status = reglet_cache_new(&cache_options, &options.cache, error);
+    if (status == REGLET_OK)
+        status = reglet_runtime_new(&options, &runtime, error);
+    if (status == REGLET_OK)
+        status = reglet_runtime_load_plugin_file(runtime, "counter", REGLET_GUEST_DIR "/counter.wasm", NULL,
+                                                 &plugin, error);
+    for (int i = 0; i < 2 && status == REGLET_OK; i++) {
+        status = reglet_plugin_observe(plugin, NULL, &call, &result, error);
+        if (status == REGLET_OK)
+            status = reglet_result_error_code(result);
+        reglet_result_free(result);
+        result = NULL;
+        if (status == REGLET_OK)
+            status = reglet_plugin_optimize(plugin, &call, error);
+    }
+    reglet_plugin_unref(plugin);
+    reglet_runtime_free(runtime);
+    reglet_cache_unref(options.cache);
+    return status;
+}
+
+static void empty(const char *directory) {
+    reglet_cache_options options = REGLET_CACHE_OPTIONS_INIT;
+    reglet_cache_prune_options all = REGLET_CACHE_PRUNE_OPTIONS_INIT;
+    reglet_cache *cache = NULL;
+    options.directory = directory;
+    all.all = true;
+    assert_int_equal(reglet_cache_new(&options, &cache, NULL), REGLET_OK);
+    assert_int_equal(reglet_cache_prune(cache, &all, NULL, NULL), REGLET_OK);
+    reglet_cache_unref(cache);
+}
+
+static void code_in_files__every_allocation_may_fail(void **state) {
+    (void)state;
+    char directory[] = "/tmp/reglet-fault-XXXXXX";
+    assert_non_null(mkdtemp(directory));
+    for (int known = 0; known < 2; known++) {
+        int failed_at = 0;
+        for (bool one_failed = true; one_failed; failed_at++) {
+            reglet_error *error = NULL;
+            empty(directory);
+            if (known)
+                assert_int_equal(one_process(directory, NULL), REGLET_OK);
+            memory_fail_at(failed_at);
+            reglet_status status = one_process(directory, &error);
+            one_failed = memory_has_failed();
+            if (status != REGLET_OK && (status != REGLET_ERR_NO_MEMORY || !one_failed))
+                fail_msg("allocation %d: %s (%s)", failed_at, reglet_status_name(status),
+                         reglet_error_message(error));
+            reglet_error_free(error);
+        }
+        assert_true(failed_at > 10);
+    }
+    empty(directory);
+    assert_int_equal(rmdir(directory), 0);
+}
+
+/* Nothing is lost for ever: what has no descriptor fails, or goes without the file. */
+static void code_in_files__every_descriptor_may_be_the_last(void **state) {
+    (void)state;
+    char directory[] = "/tmp/reglet-fault-XXXXXX";
+    assert_non_null(mkdtemp(directory));
+    struct rlimit before;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    int failures = 0;
+    for (rlim_t most = 3; most < 40; most++) {
+        const struct rlimit few = {most, before.rlim_max};
+        reglet_error *error = NULL;
+        empty(directory);
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+        reglet_status first = one_process(directory, &error), second = one_process(directory, NULL);
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+        if (first != REGLET_OK && first != REGLET_ERR_IO && first != REGLET_ERR_NO_MEMORY)
+            fail_msg("%d descriptors: %s (%s)", (int)most, reglet_status_name(first),
+                     reglet_error_message(error));
+        if (first == REGLET_OK)
+            assert_int_equal(second, REGLET_OK);
+        failures += first != REGLET_OK;
+        reglet_error_free(error);
+    }
+    assert_true(failures > 0);
+    assert_int_equal(one_process(directory, NULL), REGLET_OK);
+    empty(directory);
+    assert_int_equal(rmdir(directory), 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(runtime__no_descriptor_left_is_an_error_and_may_pass),
         cmocka_unit_test(files__kernel_that_cannot_resolve_refuses),
         cmocka_unit_test(load__no_descriptor_left_is_an_error),
         cmocka_unit_test(whole_way__every_allocation_may_fail),
+        cmocka_unit_test(code_in_files__every_allocation_may_fail),
+        cmocka_unit_test(code_in_files__every_descriptor_may_be_the_last),
         cmocka_unit_test(host_functions__every_allocation_may_fail),
         cmocka_unit_test(questions__every_allocation_may_fail),
     };
