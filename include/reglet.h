@@ -22,8 +22,8 @@
  *   otherwise, and gives idle memory back. Each load of a module that the process has no code of starts one, which finds or
  *   makes that code; while it compiles, the compiler has as many more as the process may use processors (or as
  *   RAYON_NUM_THREADS says), at nice 5. Where that code is the fast compiler's, the first observation starts another one,
- *   at nice 19: 20 ms after the answer it begins the optimising compiler, on half of the processors and at nice 19 as well,
- *   unless nobody uses the module by then. Calls that begin after that is done run on the optimised code. A compilation
+ *   which 20 ms after the answer begins the optimising compiler, on half of the processors and at nice 19, unless nobody
+ *   uses the module by then. Calls that begin after that is done run on the optimised code. A compilation
  *   cannot be interrupted, and one that nobody waits for any more goes on; the options `compiler` and `cache_mode`
  *   (reglet/runtime.h) say what is compiled, and when.
  * - Stack. A thread that makes a call needs 768 KiB of stack that is free: 512 KiB for the guest and 256 KiB
@@ -56,12 +56,12 @@
  *   long as the command runs, it holds a copy-on-write picture of this process.
  * - Network. Only what plugins were granted. No proxy, .netrc, resolver option or TLS setting of the environment counts.
  * - Memory. 4 GiB of address space, not memory, is reserved for each call in flight, and for up to 256 idle ones in the
- *   process, which keep the pages that calls write, 4 MiB at the most each, and are given back after 10 to 15 seconds
- *   without use, or at once where addresses are short. What a plugin's memory starts from is in memory besides, however
- *   many calls use it: its data, and for the image what it wrote while it initialised, 128 MiB at the most each; both are
- *   files in memory (memfd), sealed against writing. Out of memory is an error code here; the engine's compiler aborts the
- *   process instead, and json-c, which reads what plugins answer, may still fail hard when the heap runs out while it
- *   works.
+ *   process, which keep the pages that calls write, 4 MiB at the most each and 128 MiB together, and are given back after
+ *   10 to 15 seconds without use, or at once where addresses are short. What a plugin's memory starts from is in memory
+ *   besides, however many calls use it: its data, and for the image what it wrote while it initialised, 128 MiB at the most
+ *   each; both are files in memory (memfd), sealed against writing. Out of memory is an error code here; the engine's
+ *   compiler aborts the process instead, and json-c, which reads what plugins answer, may still fail hard when the heap
+ *   runs out while it works.
  * - OpenSSL and libcurl. The first http_request of a plugin initialises libcurl (curl_global_init()), for good, and
  *   with it OpenSSL's default context: it reads the configuration that OPENSSL_CONF names, and opens, for
  *   nothing of ours, the file that SSLKEYLOGFILE names. A program that uses libcurl itself and threads calls
