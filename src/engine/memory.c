@@ -22,12 +22,14 @@ struct slot {
     size_t reserved; /* addresses that can become memory */
     size_t guard;    /* behind them, never accessible */
     size_t size;     /* memory now */
+    size_t kept;     /* bytes of pages that it had when it was last idle, of those that all slots may keep */
 };
 
 static struct slot in_use;
 #define SLOT_IN_USE (&in_use)
 
 static atomic_uint slots_with_place; /* in the process */
+static atomic_size_t bytes_kept;     /* by all of these */
 
 static pthread_mutex_t images_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct reglet__image *images; /* all of them */
@@ -67,10 +69,24 @@ static struct slot_place *place_claim(struct reglet__image *image) {
     return NULL;
 }
 
+/*
+ * Counts what a slot keeps while it is idle. False: all slots together would keep too much. In the steady state a slot keeps what
+ * it kept before, and no call waits for a counter that all threads change.
+ */
+static bool slot_keeps(struct slot *slot, size_t bytes) {
+    size_t before = slot->kept;
+    slot->kept = bytes;
+    if (bytes == before)
+        return true;
+    size_t others = atomic_fetch_add_explicit(&bytes_kept, bytes - before, memory_order_relaxed) - before;
+    return bytes < before || others + bytes <= REGLET__KEPT_BYTES;
+}
+
 /* Whoever calls this has the slot. */
 static void place_leave(struct reglet__image *image, struct slot *slot) {
     if (!slot->place)
         return;
+    slot_keeps(slot, 0);
     atomic_store(&slot->place->slot, NULL);
     slot->place = NULL;
     atomic_fetch_sub(&image->slots, 1);
@@ -125,7 +141,11 @@ static struct slot *slot_new(struct reglet__image *image, size_t size, size_t re
         free(slot);
         return NULL;
     }
-    *slot = (struct slot){image, NULL, base, reserved, guard, image ? image->size : size};
+    *slot = (struct slot){.image = image,
+                          .base = base,
+                          .reserved = reserved,
+                          .guard = guard,
+                          .size = image ? image->size : size};
     if (slot->size == 0 || (image ? map_image(slot) : mprotect(base, size, PROT_READ | PROT_WRITE) == 0))
         return slot;
     slot_free(slot);
@@ -159,8 +179,8 @@ static bool restore_range(void *user_data, size_t offset, size_t size) {
 
 /*
  * Makes the memory the image again. What was written stays with the slot, restored: the next instance writes most of it
- * again. Where that is too much to keep, or the kernel does not say what it is, all of it is thrown away. False when the slot
- * cannot be used any more.
+ * again. Where that is too much to keep, for this slot or for all, or the kernel does not say what it is, all of it is thrown
+ * away. False when the slot cannot be used any more.
  */
 static bool slot_restore(struct slot *slot) {
     size_t size = slot->image->size;
@@ -170,8 +190,11 @@ static bool slot_restore(struct slot *slot) {
         return false;
     slot->size = size;
     struct restoring restoring = {slot, REGLET__SLOT_KEPT_BYTES};
-    return reglet__pages_written(slot->base, size, restore_range, &restoring) ||
-           madvise(slot->base, size, MADV_DONTNEED) == 0;
+    if (reglet__pages_written(slot->base, size, restore_range, &restoring) &&
+        slot_keeps(slot, REGLET__SLOT_KEPT_BYTES - restoring.left))
+        return true;
+    slot_keeps(slot, 0);
+    return madvise(slot->base, size, MADV_DONTNEED) == 0;
 }
 
 /* Keeps the slot for the next instance, or gives it back to the kernel. */

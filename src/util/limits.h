@@ -97,6 +97,7 @@ enum {
     REGLET__MAX_PRIME_MS = 1000,       /* that a plugin has to be primed in, and half of the call's time */
     REGLET__MAX_IMAGE_GLOBALS = 256,   /* mutable ones of a plugin that an image is taken of */
     REGLET__SLOT_KEPT_BYTES = 4 << 20, /* of pages that an idle memory keeps, already restored */
+    REGLET__KEPT_BYTES = 128 << 20,    /* of such pages that all of them keep together */
     REGLET__IDLE_MODULES = 16,         /* compiled modules a cache keeps though nobody uses them */
     REGLET__MAX_STORE_NAMES = 100000,  /* in the code cache's directory that are looked at */
     REGLET__MAX_INSPECTED = 10000,     /* imports, and exports, that an inspection lists */

@@ -238,15 +238,16 @@ static void *sleep_for_a_while(void *world) {
     return NULL;
 }
 
-static void run_300_at_once(struct world *world) {
-    enum { THREADS = 300 };
-    static pthread_t threads[THREADS];
+enum { MOST_THREADS = 300 };
+
+static void run_at_once(struct world *world, size_t count) {
+    static pthread_t threads[MOST_THREADS];
     pthread_attr_t attributes;
     pthread_attr_init(&attributes);
     pthread_attr_setstacksize(&attributes, 2 << 20);
-    for (size_t i = 0; i < THREADS; i++)
+    for (size_t i = 0; i < count; i++)
         assert_int_equal(pthread_create(&threads[i], &attributes, sleep_for_a_while, world), 0);
-    for (size_t i = 0; i < THREADS; i++)
+    for (size_t i = 0; i < count; i++)
         pthread_join(threads[i], NULL);
     pthread_attr_destroy(&attributes);
 }
@@ -257,7 +258,7 @@ static void slots__that_idle_are_so_many_at_most_and_given_back(void **state) {
     begin(&world, REGLET_GUEST_DIR, "sleep_forever", "{}");
     reglet__memory_give_back(0);
     assert_int_equal(atomic_load(&slots), 0);
-    run_300_at_once(&world);
+    run_at_once(&world, MOST_THREADS);
     assert_in_range(atomic_load(&slots), 2, REGLET__IDLE_SLOTS);
     assert_true(reglet__memory_give_back(REGLET__IDLE_SLOT_SECONDS)); /* not yet */
     assert_in_range(atomic_load(&slots), 2, REGLET__IDLE_SLOTS);
@@ -267,6 +268,25 @@ static void slots__that_idle_are_so_many_at_most_and_given_back(void **state) {
     atomic_store(&an_hour_later, false);
     assert_int_equal(atomic_load(&slots), 0);
     assert_false(reglet__memory_give_back(REGLET__IDLE_SLOT_SECONDS));
+    end(&world);
+}
+
+/* Each call writes 3 MiB, which one slot may keep, and 60 of them may not. */
+static void slots__that_idle_keep_so_much_memory_together(void **state) {
+    (void)state;
+    enum { CALLS = 60, WRITTEN = 3 << 20, MOST = 16 << 20 };
+    struct world world;
+    if (SANITIZED || REGLET__PRIME || !reglet__memory_scans())
+        skip();
+    begin(&world, REGLET_GUEST_DIR, "image_fills", "{}");
+    for (int round = 0; round < 2; round++) { /* and as much again, once it was given back */
+        reglet__memory_give_back(0);
+        size_t before = private_bytes();
+        run_at_once(&world, CALLS);
+        size_t kept = private_bytes() - before, all = atomic_load(&slots) * WRITTEN;
+        assert_in_range(kept, (all < REGLET__KEPT_BYTES ? all : REGLET__KEPT_BYTES - WRITTEN) / 2,
+                        REGLET__KEPT_BYTES + MOST);
+    }
     end(&world);
 }
 
@@ -340,6 +360,7 @@ int main(void) {
         cmocka_unit_test(calls__in_the_steady_state_change_no_mapping),
         cmocka_unit_test(memory__that_is_only_read_takes_none),
         cmocka_unit_test(slots__that_idle_are_so_many_at_most_and_given_back),
+        cmocka_unit_test(slots__that_idle_keep_so_much_memory_together),
         cmocka_unit_test(slots__that_idle_make_room_where_addresses_are_short),
         cmocka_unit_test(image__that_cannot_be_sealed_is_not_used),
         cmocka_unit_test(image__leaves_its_widest_gaps_out),
