@@ -142,6 +142,58 @@ class Removing(CacheTest):
         self.assertEqual(len(self.files()), 2)
 
 
+class Protection(CacheTest):
+    """A module that could write compiled code would run as the user. Everything is granted here, and that is not."""
+
+    def path(self, name):
+        return os.path.join(self.scratch, name)
+
+    def run_granted(self, name, *words, options=()):
+        return self.reglet("run", "--grant", "fs:read:/**", "--grant", "fs:write:/**", *options, guest(name), *words)
+
+    def assert_refused(self, path, result):
+        self.assertNotEqual(result.code, 0)
+        self.assertRegex(result.err, rf"reglet: denied: \w+: \w+ {re.escape(path)} \(it is the host's own\)")
+
+    def test_it_is_neither_written_nor_read(self):
+        self.observe("counter", "--compiler", "fast")
+        self.write("code", "evil")
+        name, = self.files()
+        code, planted = os.path.join(self.directory, name), os.path.join(self.directory, "f" * 64 + "-" + "0" * 16 + ".code")
+        self.assert_refused(code, self.run_granted("cp", self.path("code"), code))
+        self.assert_refused(planted, self.run_granted("cp", self.path("code"), planted))
+        self.assert_refused(code, self.run_granted("cat", code))
+        with open(code, "rb") as file:
+            self.assertNotEqual(file.read(4), b"evil")
+        self.assertFalse(os.path.exists(planted))
+
+    def test_it_is_not_replaced_by_another_directory(self):
+        self.observe("counter", "--compiler", "fast")
+        for directory in [self.directory, os.path.dirname(self.directory)]:
+            self.assertNotEqual(self.run_granted("mv", directory, directory + ".old").code, 0)
+            self.assertTrue(os.path.isdir(directory))
+
+    def test_a_link_to_it_leads_nowhere(self):
+        self.observe("counter", "--compiler", "fast")
+        self.write("code", "evil")
+        os.symlink(self.directory, self.path("link"))
+        files = self.files()
+        self.assertNotEqual(self.run_granted("cp", self.path("code"), self.path("link/x")).code, 0)
+        self.assertEqual([name for name in self.files() if name == "x"], [])
+        self.assertLessEqual(set(files), set(self.files()))
+
+    def test_the_usual_one_is_closed_while_another_one_or_none_is_in_use(self):
+        self.write("code", "evil")
+        os.makedirs(self.directory, 0o700)
+        other = self.path("other")
+        for options in [("--cache-dir", other), ("--no-cache",)]:
+            result = self.run_granted("cp", self.path("code"), os.path.join(self.directory, "x"), options=options)
+            self.assert_refused(os.path.join(self.directory, "x"), result)
+        self.assert_refused(os.path.join(other, "x"), self.run_granted(
+            "cp", self.path("code"), os.path.join(other, "x"), options=("--cache-dir", other)))
+        self.assertEqual(self.files(), [])
+
+
 class Usage(CacheTest):
     def test_wrong_words_say_what_would_be_right(self):
         for arguments, message in [
