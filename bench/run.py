@@ -181,28 +181,32 @@ def measure_starts(programs, plugin, parent, counts):
 
 
 def private_kib(pid, with_code):
-    """Memory that would be free without this process. Of a file in memory (an image), what was written over: its other
-    pages belong to the image. Code is what cannot be written; what only the kernel maps is not counted."""
+    """Memory that would be free without this process. Of a file that is mapped for writing (what an instance starts from),
+    what was written over: its other pages are the file's. Code is what cannot be written; what only the kernel maps is not
+    counted."""
     total, mapping = 0, []
     for line in pathlib.Path(f"/proc/{pid}/smaps").read_text(encoding="utf-8").splitlines():
         words = line.split()
         if not words[0].endswith(":"):
             mapping = words
-        elif words[0] == "Anonymous:" and "/memfd:" in mapping[-1]:
+            of_file = mapping[-1].startswith("/memfd:") or ("w" in mapping[1] and mapping[4] != "0")
+        elif words[0] == "Anonymous:" and of_file:
             total += int(words[1])
-        elif words[0] in ("Private_Clean:", "Private_Dirty:") and "/memfd:" not in mapping[-1]:
+        elif words[0] in ("Private_Clean:", "Private_Dirty:") and not of_file:
             total += int(words[1]) if with_code or "w" in mapping[1] else 0
     return total
 
 
 def measure_instances(programs, environment):
-    """Instances of the Go plugin that have all observed and not ended yet; what one more takes."""
+    """Instances of the Go plugin that have all observed and not ended yet; what one more takes. The process has observed
+    before: instances that begin before there is an image initialise themselves, and are those of the first column."""
     config = json.dumps({"path": OBSERVED, "verbose": True})
     results = {}
     for way in ("wazero", *LIBRARY_WAYS):
         held = {}
         for count in (1, INSTANCES):
             with worker(programs, way, "go", environment, config) as each:
+                each.ask("print")
                 each.ask(f"hold {count}")
                 held[count] = private_kib(each.process.pid, with_code=True)
                 each.ask("")
