@@ -12,7 +12,7 @@ wasmtime_error_t *reglet_engine_new(wasm_config_t *config, wasm_engine_t **out);
 
 /*
  * As wasmtime_module_new(), but on threads of its own: no other compilation waits for this one. `threads`: at most so many, 0 for
- * one per CPU. `nice`: by how much their priority is lower than the calling thread's would be at 0.
+ * one per CPU. `nice`: of these threads.
  */
 wasmtime_error_t *reglet_engine_module_new(wasm_engine_t *engine, const uint8_t *wasm, size_t size,
                                            size_t threads, int nice, wasmtime_module_t **out);

@@ -50,7 +50,7 @@ pub unsafe extern "C" fn reglet_engine_new(
 
 /// Compiles a module on threads of its own. `wasmtime_module_new` compiles on one pool of the whole process, where a
 /// few small modules that take minutes keep every other one waiting, even after their own loads were given up.
-/// `threads`: at most so many, 0 for one per CPU; `nice`: added to their priority's number.
+/// `threads`: at most so many, 0 for one per CPU; `nice`: what their priority's number is set to.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn reglet_engine_module_new(
     engine: &wasm_engine_t,

@@ -73,10 +73,8 @@ void reglet__compilation_unref(struct reglet__compilation *compilation) {
 REGLET_DEFINE_CLEANUP(struct reglet__compilation *, reglet__compilation_unref);
 
 void reglet__compilation_leave(struct reglet__compilation *compilation) {
-    if (!compilation)
-        return;
-    atomic_fetch_sub(&compilation->users, 1);
-    reglet__compilation_unref(compilation);
+    if (compilation)
+        atomic_fetch_sub(&compilation->users, 1);
 }
 
 bool reglet__compilation_is_idle(const struct reglet__compilation *compilation) {
@@ -513,21 +511,15 @@ struct reglet__module *reglet__compilation_better(struct reglet__compilation *co
     return better;
 }
 
-reglet_status reglet__compilation_wait_improved(struct reglet__compilation *compilation,
-                                                const struct reglet__interrupt *interrupt,
-                                                reglet_error **err) {
-    pthread_mutex_lock(&compilation->lock);
-    bool optimised = reglet__module_compiler(compilation->module) == REGLET__OPTIMIZING;
-    pthread_mutex_unlock(&compilation->lock);
-    if (optimised)
-        return REGLET_OK;
-    if (compilation->choice == REGLET_COMPILER_FAST)
-        return reglet__fail(
-            err, REGLET_ERR_INVALID_ARGUMENT, REGLET_DOMAIN_RUNTIME,
-            "the runtime's compiler is REGLET_COMPILER_FAST: there will be no optimised code");
-    if (compilation->choice == REGLET_COMPILER_OPTIMIZING)
-        return reglet__fail(err, REGLET_ERR_INVALID_MODULE, REGLET_DOMAIN_ENGINE,
-                            "the optimising compiler does not take the module");
+/* Who is a user of something that is there already. Under the lock under which a thread looks for users. */
+static void enter(struct reglet__compilation *compilation) {
+    pthread_mutex_lock(&compilation->cache->lock);
+    atomic_fetch_add(&compilation->users, 1);
+    pthread_mutex_unlock(&compilation->cache->lock);
+}
+
+static reglet_status wait_for_improved(struct reglet__compilation *compilation,
+                                       const struct reglet__interrupt *interrupt, reglet_error **err) {
     atomic_store(&compilation->urgent, true);
     if (!reglet__compilation_improve(compilation))
         return reglet__fail(err, REGLET_ERR_NO_MEMORY, REGLET_DOMAIN_RUNTIME,
@@ -542,5 +534,27 @@ reglet_status reglet__compilation_wait_improved(struct reglet__compilation *comp
     else if (status != REGLET_OK)
         status = reglet__fail_memory(err);
     pthread_mutex_unlock(&compilation->lock);
+    return status;
+}
+
+reglet_status reglet__compilation_wait_improved(struct reglet__compilation *compilation,
+                                                const struct reglet__interrupt *interrupt,
+                                                reglet_error **err) {
+    reglet_status status;
+    pthread_mutex_lock(&compilation->lock);
+    bool optimised = reglet__module_compiler(compilation->module) == REGLET__OPTIMIZING;
+    pthread_mutex_unlock(&compilation->lock);
+    if (optimised)
+        return REGLET_OK;
+    if (compilation->choice == REGLET_COMPILER_FAST)
+        return reglet__fail(
+            err, REGLET_ERR_INVALID_ARGUMENT, REGLET_DOMAIN_RUNTIME,
+            "the runtime's compiler is REGLET_COMPILER_FAST: there will be no optimised code");
+    if (compilation->choice == REGLET_COMPILER_OPTIMIZING)
+        return reglet__fail(err, REGLET_ERR_INVALID_MODULE, REGLET_DOMAIN_ENGINE,
+                            "the optimising compiler does not take the module");
+    enter(compilation); /* its plugin may be closed meanwhile */
+    status = wait_for_improved(compilation, interrupt, err);
+    reglet__compilation_leave(compilation);
     return status;
 }

@@ -28,7 +28,7 @@ reglet_status reglet__compilation_start(reglet_cache *cache, const struct reglet
                                         reglet_compiler choice, const struct reglet__module_source *source,
                                         struct reglet__compilation **out, reglet_error **err);
 
-/* A user is gone. NULL is allowed. */
+/* A user is gone; its reference stays. NULL is allowed. */
 void reglet__compilation_leave(struct reglet__compilation *compilation);
 
 /*

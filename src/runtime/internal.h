@@ -80,7 +80,7 @@ struct reglet_runtime {
     void *log_user_data;
 
     struct reglet__permits permits; /* to run guest code: max_concurrent_calls */
-    atomic_uint calls;   /* in flight, those that wait with them; also on plugins that are closed already */
+    atomic_uint calls; /* in flight, those that wait with them; also on plugins that are closed already */
     atomic_bool freeing;
     pthread_cond_t idle; /* with `lock`, once it is being freed: there is no call */
     pthread_mutex_t lock;
@@ -145,7 +145,8 @@ struct kept_image {
 /* One module under a name. Immutable, but for what is learned from the plugin once and then kept. Reference counted. */
 struct version {
     atomic_uint references;
-    struct reglet__compilation *compilation; /* of which this is a user */
+    struct reglet__compilation *compilation; /* of which this is a user, until its plugin is closed */
+    atomic_bool left;
     struct reglet__module *module; /* its code, as far as a call has seen; guarded by the plugin's lock */
     struct reglet__sha256 hash;
     int generation; /* of the ABI, 1 or 2 */
@@ -174,6 +175,8 @@ reglet_status reglet__version_new(const reglet_runtime *runtime, struct reglet__
                                   struct reglet__module *module, const struct reglet__sha256 *hash,
                                   struct version **out, reglet_error **err);
 void reglet__version_unref(struct version *version);
+/* No call will begin on it any more: nothing need be made better for it. */
+void reglet__version_leave(struct version *version);
 /* Whether a declaration stands for everything of its kind: a bare "*" or "**". */
 bool reglet__declares_all(const reglet_declared_capability *declared);
 

@@ -159,6 +159,11 @@ static reglet_status load_begin(struct load *load, const reglet_load_options *op
     return status == REGLET_OK ? check_pin(load, err) : status;
 }
 
+static void drop(struct reglet__compilation *compilation) {
+    reglet__compilation_leave(compilation);
+    reglet__compilation_unref(compilation);
+}
+
 /* Compiles, or waits for who compiles the same bytes, and makes a version of it. Messages name the plugin. */
 static reglet_status compile(struct load *load, struct version **out, reglet_error **err) {
     struct reglet__compilation *compilation = NULL;
@@ -176,7 +181,7 @@ static reglet_status compile(struct load *load, struct version **out, reglet_err
     if (status == REGLET_OK)
         status = reglet__version_new(load->runtime, take_ptr(compilation), module, &load->hash, out, &error);
     else
-        reglet__compilation_leave(compilation);
+        drop(compilation);
     if (status == REGLET_OK)
         reglet__say_notice(load->runtime, load->name, (*out)->compilation);
     if (status != REGLET_OK)

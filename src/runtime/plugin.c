@@ -79,6 +79,7 @@ void reglet_plugin_close(reglet_plugin *plugin) {
         return;
     pthread_mutex_lock(&plugin->lock);
     atomic_store(&plugin->closed, true);
+    reglet__version_leave(plugin->version);
     pthread_mutex_unlock(&plugin->lock);
     reglet__runtime_forget(plugin->runtime, plugin);
 }

@@ -59,6 +59,7 @@ reglet_status reglet__version_new(const reglet_runtime *runtime, struct reglet__
     if (!version) {
         reglet__module_unref(module);
         reglet__compilation_leave(compilation);
+        reglet__compilation_unref(compilation);
         return status == REGLET_OK ? reglet__fail_memory(err) : status;
     }
     atomic_init(&version->references, 1);
@@ -71,6 +72,11 @@ reglet_status reglet__version_new(const reglet_runtime *runtime, struct reglet__
     return REGLET_OK;
 }
 
+void reglet__version_leave(struct version *version) {
+    if (!atomic_exchange(&version->left, true))
+        reglet__compilation_leave(version->compilation);
+}
+
 void reglet__version_unref(struct version *version) {
     if (!version || atomic_fetch_sub_explicit(&version->references, 1, memory_order_acq_rel) != 1)
         return;
@@ -79,7 +85,8 @@ void reglet__version_unref(struct version *version) {
     reglet__policy_free(atomic_load(&version->policy));
     reglet__kept_image_clear(&version->kept);
     reglet__module_unref(version->module);
-    reglet__compilation_leave(version->compilation);
+    reglet__version_leave(version);
+    reglet__compilation_unref(version->compilation);
     free(version);
 }
 
