@@ -14,6 +14,12 @@ from cli_test import FILE_PLUGIN, CliTest, guest
 UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\uffff]")
 
 
+# Ways that the build forces (src/util/variant.h).
+FORCED = os.environ["REGLET_VARIANT"].split(",")
+needs_images = unittest.skipIf("no-images" in FORCED, "without images")
+needs_both_compilers = unittest.skipIf({"fast-compiler", "optimizing-compiler"} & set(FORCED), "with one compiler")
+
+
 def number(value):
     """Unsigned LEB128."""
     out = b""
@@ -42,6 +48,7 @@ class Inspect(CliTest):
         self.assertEqual(result.out.count("\n"), 1)
         return result.json()
 
+    @needs_images
     def test_json_has_what_the_module_is_made_of(self):
         answer = self.inspect(FILE_PLUGIN)
         with open(FILE_PLUGIN, "rb") as file:
@@ -56,6 +63,7 @@ class Inspect(CliTest):
         self.assertEqual(answer["image"], {"used": True, "reason": None})
         self.assertEqual(set(answer["machine_code"]), {"compiler", "bytes", "from_disk"})
 
+    @needs_images
     def test_a_terminal_gets_a_table_and_a_pipe_json(self):
         table = self.on_terminal("inspect", FILE_PLUGIN).out
         self.assertRegex(table, r"(?m)^abi +v1$")
@@ -64,6 +72,7 @@ class Inspect(CliTest):
         self.assertRegex(table, r"(?m)^memory +memory$")
         self.assertEqual(self.reglet("inspect", FILE_PLUGIN).out[0], "{")
 
+    @needs_images
     def test_why_there_is_no_image_is_one_line(self):
         for name, reason in [("image_start_function", "it has a start function"),
                              ("image_opens_file", "it called path_open while it initialised"),
@@ -87,6 +96,7 @@ class Inspect(CliTest):
             self.assertIn(why, result.err)
             self.assertEqual(result.out, "")
 
+    @needs_images
     def test_a_plugin_that_never_initialises_ends_with_the_deadline(self):
         reason = self.inspect(guest("loop_initialize"), "--timeout", "100ms")["image"]["reason"]
         self.assertEqual(reason, "it did not initialise: the call's deadline passed")
@@ -128,6 +138,7 @@ class Options(CliTest):
     def kept(self, directory):
         return sum(len(files) for _, _, files in os.walk(os.path.join(self.scratch, directory)))
 
+    @needs_both_compilers
     def test_compiler_chooses_whose_code_runs(self):
         for compiler in ["fast", "optimizing"]:
             self.assertEqual(self.machine_code("--no-cache", "--compiler", compiler)["compiler"], compiler)

@@ -1,4 +1,5 @@
 #define _GNU_SOURCE
+#include "src/util/variant.h"
 #include "tests/integration/support.h"
 
 #include <stdio.h>
@@ -79,9 +80,15 @@ static void inspect__tells_imports_exports_and_sizes_of_a_plugin(void **state) {
     free(wasm.data);
 }
 
+static void needs_images(void) {
+    if (REGLET__NO_IMAGES)
+        skip();
+}
+
 /* As it stands in tests/guests/wat/image.wat.in; what rewriting adds for images is no part of it. */
 static void inspect__counts_what_the_module_itself_has(void **state) {
     (void)state;
+    needs_images();
     const reglet_inspection *inspection = inspect_guest("image_counter");
     assert_int_equal(inspection->import_count, 1);
     assert_int_equal(inspection->export_count, 4);
@@ -137,6 +144,7 @@ static void inspect__of_a_command_says_that_it_is_no_plugin(void **state) {
 #ifdef REGLET_HAVE_GO
 static void inspect__of_go_plugins_of_both_generations(void **state) {
     (void)state;
+    needs_images();
     const reglet_inspection *big = inspect_guest("go_big"), *second = inspect_guest("go_v2");
     assert_int_equal(big->abi_generation, 1);
     assert_true(big->starts_from_image);
