@@ -45,8 +45,10 @@ static const char *why_no_image(const struct reglet_engine_facts *facts) {
 }
 
 const char *reglet__code_no_image(const struct reglet__code *code) {
+    if (code->rewritten) /* which each call asks, and why_no_image() asks the kernel */
+        return NULL;
     const char *reason = why_no_image(&code->facts);
-    return code->rewritten || reason ? reason : "it cannot be rewritten";
+    return reason ? reason : "it cannot be rewritten";
 }
 
 /* --- What instances start from ----------------------------------------------------------------------------- */
