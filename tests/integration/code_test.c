@@ -282,6 +282,8 @@ static void files__code_from_them_does_the_same(void **state) {
     for (size_t i = 0; i < 2 * sizeof guests / sizeof *guests; i++) {
         struct host host;
         const char *guest = guests[i / 2];
+        if (REGLET__PRIME && strcmp(guest, "image_counter") == 0)
+            continue; /* it counts, and finds the call that primed it */
         open_host(&host, folder->cache, REGLET_COMPILER_AUTO);
         reglet_plugin *plugin = load_guest(host.runtime, guest);
         for (int call = 0; call < 3; call++)
