@@ -34,7 +34,7 @@ static reglet_status refuse(const struct walk *walk, int error_number, reglet_er
     va_start(args, format);
     vsnprintf(why, sizeof why, format, args);
     va_end(args);
-    return reglet__fail_errno(err, REGLET_ERR_IO, REGLET_DOMAIN_ENGINE, error_number, "code cache: %.*s %s",
+    return reglet__fail_errno(err, REGLET_ERR_IO, REGLET_DOMAIN_ENGINE, error_number, "%.*s %s",
                               (int)walk->done, walk->path, why);
 }
 
@@ -148,7 +148,7 @@ reglet_status reglet__store_open(const char *directory, uint64_t max_bytes, stru
                                  reglet_error **err) {
     if (directory[0] != '/')
         return reglet__fail(err, REGLET_ERR_INVALID_ARGUMENT, REGLET_DOMAIN_ENGINE,
-                            "code cache: \"%s\" is no absolute path: it should begin with /", directory);
+                            "\"%s\" is no absolute path: it should begin with /", directory);
     struct reglet__store *store = calloc(1, sizeof *store);
     if (!store)
         return reglet__fail_memory(err);
@@ -198,9 +198,8 @@ static reglet_status report(struct reglet__store *store, const struct reglet__co
                             const struct reglet__code_fault *fault, bool is_removed, reglet_error **err) {
     char name[REGLET__CODE_NAME_SIZE];
     reglet__code_name(key, name);
-    return reglet__fail_errno(err, REGLET_ERR_IO, REGLET_DOMAIN_ENGINE, fault->error_number,
-                              "code cache: %s/%s: %s%s", store->path, name, fault->text,
-                              is_removed ? "; it was removed" : "");
+    return reglet__fail_errno(err, REGLET_ERR_IO, REGLET_DOMAIN_ENGINE, fault->error_number, "%s/%s: %s%s",
+                              store->path, name, fault->text, is_removed ? "; it was removed" : "");
 }
 
 reglet_status reglet__store_get(struct reglet__store *store, const struct reglet__code_key *key,
@@ -248,7 +247,7 @@ static reglet_status cannot_put(const struct reglet__store *store, int error_num
     if (error_number == ENOMEM)
         return reglet__fail_memory(err);
     return reglet__fail_errno(err, REGLET_ERR_IO, REGLET_DOMAIN_ENGINE, error_number,
-                              "code cache: no file can be written to %s: %s", store->path,
+                              "no file can be written to %s: %s", store->path,
                               reglet__errno_text(error_number));
 }
 
@@ -257,14 +256,12 @@ static reglet_status check_size(const struct reglet__store *store, uint64_t size
     struct rlimit files;
     if (size > store->max_bytes)
         return reglet__fail(err, REGLET_ERR_IO, REGLET_DOMAIN_ENGINE,
-                            "code cache: a file would have %" PRIu64
-                            " bytes, and all in %s together may have %" PRIu64
+                            "a file would have %" PRIu64 " bytes, and all in %s together may have %" PRIu64
                             ": raise that limit to keep it",
                             size, store->path, store->max_bytes);
     if (getrlimit(RLIMIT_FSIZE, &files) == 0 && size > files.rlim_cur)
         return reglet__fail(err, REGLET_ERR_IO, REGLET_DOMAIN_ENGINE,
-                            "code cache: a file would have %" PRIu64
-                            " bytes, and this process may write %" PRIu64
+                            "a file would have %" PRIu64 " bytes, and this process may write %" PRIu64
                             " (RLIMIT_FSIZE): raise that limit to keep it",
                             size, (uint64_t)files.rlim_cur);
     return REGLET_OK;

@@ -157,9 +157,8 @@ static reglet_status look_through(const struct reglet__store *store, int64_t tem
     if (error == ENOMEM)
         return reglet__fail_memory(err);
     if (error)
-        return reglet__fail_errno(err, REGLET_ERR_IO, REGLET_DOMAIN_ENGINE, error,
-                                  "code cache: %s cannot be listed: %s", store->path,
-                                  reglet__errno_text(error));
+        return reglet__fail_errno(err, REGLET_ERR_IO, REGLET_DOMAIN_ENGINE, error, "%s cannot be listed: %s",
+                                  store->path, reglet__errno_text(error));
     if (listing->count)
         qsort(listing->entries, listing->count, sizeof *listing->entries, used_last_first);
     return REGLET_OK;

@@ -120,7 +120,7 @@ static void put_fails(struct place *place, enum call call, int n, int error_numb
     struct reglet__code_key old = key_of(1, 1), new = key_of(2, 2);
     const struct reglet__code_key *keys[] = {&old, &new};
     char message[256];
-    snprintf(message, sizeof message, "code cache: no file can be written to %s: %s", place->directory, why);
+    snprintf(message, sizeof message, "no file can be written to %s: %s", place->directory, why);
     put_ok(place, &old, 1001, 1);
     for (size_t i = 0; i < 2; i++) {
         reglet_error *error = NULL;
@@ -172,7 +172,7 @@ static void put__directory_that_was_removed_is_one_line(void **state) {
     char message[256];
     assert_int_equal(rmdir(place->directory), 0);
     get_finds_none(place, &key);
-    snprintf(message, sizeof message, "code cache: no file can be written to %s: No such file or directory",
+    snprintf(message, sizeof message, "no file can be written to %s: No such file or directory",
              place->directory);
     reglet_status status = put(place, &key, 10, 1, &error);
     expect_error(status, REGLET_ERR_IO, &error, message);
@@ -201,7 +201,7 @@ static void put__file_beyond_the_limit_of_the_process_is_refused(void **state) {
     reglet_status fits = put(place, &key, 1000, 2, NULL);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
     expect_error(status, REGLET_ERR_IO, &error,
-                 "code cache: a file would have 1088 bytes, and this process may write 1087 (RLIMIT_FSIZE): "
+                 "a file would have 1088 bytes, and this process may write 1087 (RLIMIT_FSIZE): "
                  "raise that limit to keep it");
     assert_int_equal(fits, REGLET_OK);
     get_finds(place, &key, 1000, 2);
@@ -262,14 +262,13 @@ static void open__directory_that_cannot_be_opened_is_one_line(void **state) {
     char message[256];
     fail_from(OPENAT, 0, EMFILE);
     reglet_status status = reglet__store_open(place->directory, 0, &store, &error);
-    expect_error(status, REGLET_ERR_IO, &error, "code cache: / cannot be opened: Too many open files");
-    snprintf(message, sizeof message,
-             "code cache: %s cannot be opened: Permission denied; name a directory that can be",
+    expect_error(status, REGLET_ERR_IO, &error, "/ cannot be opened: Too many open files");
+    snprintf(message, sizeof message, "%s cannot be opened: Permission denied; name a directory that can be",
              place->directory);
     fail_from(OPENAT, 3, EACCES);
     status = reglet__store_open(place->directory, 0, &store, &error);
     expect_error(status, REGLET_ERR_IO, &error, message);
-    snprintf(message, sizeof message, "code cache: %s cannot be read: Too many open files", place->directory);
+    snprintf(message, sizeof message, "%s cannot be read: Too many open files", place->directory);
     fail_from(OPENAT, 4, EMFILE);
     status = reglet__store_open(place->directory, 0, &store, &error);
     expect_error(status, REGLET_ERR_IO, &error, message);
@@ -287,8 +286,7 @@ static void list_and_prune__directory_that_cannot_be_opened_is_one_line(void **s
     reglet_error *error = NULL;
     uint64_t files = 77, bytes = 77;
     char message[256];
-    snprintf(message, sizeof message, "code cache: %s cannot be listed: Too many open files",
-             place->directory);
+    snprintf(message, sizeof message, "%s cannot be listed: Too many open files", place->directory);
     fail_from(OPENAT, 0, EMFILE);
     reglet_status status = reglet__store_list(place->store, never_called, NULL, &error);
     expect_error(status, REGLET_ERR_IO, &error, message);

@@ -123,7 +123,7 @@ void get_is_refused(struct place *place, const struct reglet__code_key *key, con
     char message[512];
     struct reglet__code_file file = {.fd = 77};
     reglet_error *error = NULL;
-    snprintf(message, sizeof message, "code cache: %s: %s", file_of(place, key), why);
+    snprintf(message, sizeof message, "%s: %s", file_of(place, key), why);
     expect_error(reglet__store_get(place->store, key, &file, &error), REGLET_ERR_IO, &error, message);
     assert_int_equal(file.fd, 77);
 }

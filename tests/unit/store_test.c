@@ -108,10 +108,9 @@ static void check_exec__file_system_mounted_noexec_is_refused(void **state) {
     is_noexec = true;
     reglet_status status = reglet__store_check_exec(place->store, &error);
     is_noexec = false;
-    snprintf(
-        message, sizeof message,
-        "code cache: %s is on a file system that is mounted noexec: name a directory that code can run from",
-        place->directory);
+    snprintf(message, sizeof message,
+             "%s is on a file system that is mounted noexec: name a directory that code can run from",
+             place->directory);
     expect_error(status, REGLET_ERR_IO, &error, message);
 }
 
@@ -121,7 +120,7 @@ static void open_is_refused(const char *path, const char *shown, const char *why
     struct reglet__store *store = NULL;
     reglet_error *error = NULL;
     char message[512];
-    snprintf(message, sizeof message, "code cache: %s %s", shown, why);
+    snprintf(message, sizeof message, "%s %s", shown, why);
     expect_error(reglet__store_open(path, UINT64_MAX, &store, &error), REGLET_ERR_IO, &error, message);
     assert_null(store);
 }
@@ -142,8 +141,7 @@ static void open__relative_path_is_invalid(void **state) {
         struct reglet__store *store = NULL;
         reglet_error *error = NULL;
         char message[128];
-        snprintf(message, sizeof message, "code cache: \"%s\" is no absolute path: it should begin with /",
-                 paths[i]);
+        snprintf(message, sizeof message, "\"%s\" is no absolute path: it should begin with /", paths[i]);
         expect_error(reglet__store_open(paths[i], 0, &store, &error), REGLET_ERR_INVALID_ARGUMENT, &error,
                      message);
     }
@@ -262,7 +260,7 @@ static void get_and_put__directory_that_was_opened_to_others_later_is_refused(vo
     put_ok(place, &key, 10, 1);
     assert_int_equal(chmod(place->directory, 0777), 0);
     snprintf(message, sizeof message,
-             "code cache: %s may be written by others (mode 0777): take that away (chmod go-w), or name "
+             "%s may be written by others (mode 0777): take that away (chmod go-w), or name "
              "another directory",
              place->directory);
     expect_error(reglet__store_get(place->store, &key, &file, &error), REGLET_ERR_IO, &error, message);
@@ -331,8 +329,7 @@ static void get__directory_that_is_not_empty_stays_and_is_never_used(void **stat
     snprintf(inside, sizeof inside, "%s/x", file_of(place, &key));
     write_whole(inside, "x", 1, 0600);
     get_is_refused(place, &key, "it is no regular file");
-    snprintf(message, sizeof message, "code cache: no file can be written to %s: Is a directory",
-             place->directory);
+    snprintf(message, sizeof message, "no file can be written to %s: Is a directory", place->directory);
     expect_error(put(place, &key, 10, 1, &error), REGLET_ERR_IO, &error, message);
     assert_int_equal(count_names(place), 1);
 }
@@ -523,7 +520,7 @@ static void put__file_larger_than_all_may_be_is_refused(void **state) {
     place_limit(place, 1000 + FOOTER);
     put_ok(place, &old, 1000, 1);
     snprintf(message, sizeof message,
-             "code cache: a file would have 1088 bytes, and all in %s together may have 1080: raise that "
+             "a file would have 1088 bytes, and all in %s together may have 1080: raise that "
              "limit to keep it",
              place->directory);
     expect_error(put(place, &key, 1001, 1, &error), REGLET_ERR_IO, &error, message);
