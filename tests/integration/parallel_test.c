@@ -150,7 +150,8 @@ static void all_end_and_leave_nothing(size_t wait_count, int64_t promised_ms) {
     options.grant_count = sizeof grants / sizeof *grants;
     options.nameservers = nameserver;
     options.security_level = REGLET_SECURITY_PERMISSIVE;
-    options.compiler = REGLET_COMPILER_OPTIMIZING; /* better code would bring and take descriptors meanwhile */
+    options.compiler =
+        REGLET_COMPILER_OPTIMIZING; /* better code would bring and take descriptors meanwhile */
     reglet_runtime *runtime = new_runtime(&options);
     reglet_plugin *plugin = load_guest(runtime, "relay");
     struct caller *callers = calloc(CALLS, sizeof *callers);
