@@ -31,12 +31,12 @@ typedef struct reglet_command_options {
 
 /**
  * Runs the _start of a loaded module in a fresh instance and waits for its end. With an fs grant for its name
- * there is also a preopened "/", held by the grants; in the preopens everything is allowed, also what no grant reaches
- * (protected_paths, the directory of compiled code): do not preopen a directory that holds these.
+ * there is also a preopened "/", held by the grants; in the preopens everything is allowed but what no grant reaches either:
+ * protected_paths and the directory of compiled code, and moving or removing a directory that holds one of them.
  *
  * @param out_exit_code  receives the command's exit code, 0 to 2^32-1, when it ended by itself
  * @return REGLET_OK when it ended by itself, whatever its code; any code of "a call that ran" or "limits" but
- *         REGLET_ERR_EXIT; REGLET_ERR_IO (a preopen cannot be opened, or no descriptor is left to wait with for its
+ *         REGLET_ERR_EXIT; REGLET_ERR_DENIED (a preopen is, or lies below, what no grant reaches); REGLET_ERR_IO (a preopen cannot be opened, or no descriptor is left to wait with for its
  *         turn); REGLET_ERR_CLOSED; REGLET_ERR_THREAD_STACK; REGLET_ERR_INVALID_ARGUMENT; REGLET_ERR_NO_MEMORY
  */
 REGLET_API reglet_status reglet_plugin_run_command(reglet_plugin *plugin,

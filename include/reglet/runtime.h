@@ -126,7 +126,7 @@ typedef struct reglet_runtime_options {
     /** Check a config's required fields and their types against the plugin's schema before observe. */
     bool check_config;
 
-    /** Files and directories of the embedding program's own that no grant reaches, such as its configuration and its
+    /** Files and directories of the embedding program's own that no grant and no preopen reaches, such as its configuration and its
         keys; a directory with everything below it. They need not exist. Symbolic links are resolved once, and are
         protected themselves. The directory of the runtime's cache and this user's default one are protected always. */
     const char *const *protected_paths;

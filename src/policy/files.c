@@ -90,6 +90,10 @@ reglet_status reglet__policy_protect(struct reglet__policy *policy, const char *
     return REGLET_OK;
 }
 
+bool reglet__policy_protects(const struct reglet__policy *policy, const char *path, bool by_name) {
+    return !is_real_path(path) || is_protected(policy, path) || (by_name && holds_protected(policy, path));
+}
+
 /* --- the literal part --- */
 
 const char *reglet__capability_fs_literal(const struct reglet__capability *capability, bool *whole) {

@@ -100,6 +100,12 @@ reglet_status reglet__policy_declare_all(struct reglet__policy *policy, enum reg
  */
 reglet_status reglet__policy_protect(struct reglet__policy *policy, const char *path);
 
+/*
+ * Whether a real path is one of these or lies below one; `by_name`: or what has that name may not be made, moved or
+ * removed, because one of them lies below it. For who has something else than grants to allow by.
+ */
+bool reglet__policy_protects(const struct reglet__policy *policy, const char *path, bool by_name);
+
 /* Whether any grant of this kind exists: without one a request can be refused before anything is looked at.
  */
 bool reglet__policy_has(const struct reglet__policy *policy, enum reglet__kind kind);

@@ -19,23 +19,35 @@ static void close_preopens(struct reglet__wasi_preopen *preopens, size_t count) 
     free(preopens);
 }
 
-static reglet_status open_preopens(const reglet_command_options *options,
+static reglet_status open_preopen(const struct visit *visit, const struct reglet__policy *policy,
+                                  const reglet_preopen *preopen, struct reglet__wasi_preopen *out,
+                                  reglet_error **err) {
+    out->guest_path = preopen->guest_path ? preopen->guest_path : preopen->host_path;
+    out->unrestricted = true;
+    out->fd = reglet__sys_openat(AT_FDCWD, preopen->host_path, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+    if (out->fd < 0)
+        return reglet__fail_errno(err, REGLET_ERR_IO, REGLET_DOMAIN_RUNTIME, errno,
+                                  "the directory %s cannot be opened: %s", preopen->host_path,
+                                  reglet__errno_text(errno));
+    if (reglet__wasi_is_kept(visit->plugin->runtime->wasi_host, policy, out->fd))
+        return reglet__fail(err, REGLET_ERR_DENIED, REGLET_DOMAIN_RUNTIME,
+                            "the directory %s is the host's own and cannot be given to a command",
+                            preopen->host_path);
+    return REGLET_OK;
+}
+
+static reglet_status open_preopens(const struct visit *visit, const struct reglet__policy *policy,
+                                   const reglet_command_options *options,
                                    struct reglet__wasi_preopen *preopens, reglet_error **err) {
     for (size_t i = 0; i < options->preopen_count; i++)
         preopens[i].fd = -1;
     for (size_t i = 0; i < options->preopen_count; i++) {
-        const reglet_preopen *preopen = &options->preopens[i];
-        if (!preopen->host_path)
+        if (!options->preopens[i].host_path)
             return reglet__fail(err, REGLET_ERR_INVALID_ARGUMENT, REGLET_DOMAIN_RUNTIME,
                                 "command options: preopen %zu has no host_path", i);
-        preopens[i].guest_path = preopen->guest_path ? preopen->guest_path : preopen->host_path;
-        preopens[i].unrestricted = true;
-        preopens[i].fd =
-            reglet__sys_openat(AT_FDCWD, preopen->host_path, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
-        if (preopens[i].fd < 0)
-            return reglet__fail_errno(err, REGLET_ERR_IO, REGLET_DOMAIN_RUNTIME, errno,
-                                      "the directory %s cannot be opened: %s", preopen->host_path,
-                                      reglet__errno_text(errno));
+        reglet_status status = open_preopen(visit, policy, &options->preopens[i], &preopens[i], err);
+        if (status != REGLET_OK)
+            return status;
     }
     return REGLET_OK;
 }
@@ -65,7 +77,7 @@ static reglet_status run(const struct visit *visit, const reglet_command_options
     struct reglet__wasi_preopen *preopens = calloc(count ? count : 1, sizeof *preopens);
     if (!preopens)
         return reglet__fail_memory(err);
-    status = open_preopens(options, preopens, err);
+    status = open_preopens(visit, policy, options, preopens, err);
     if (status == REGLET_OK) {
         const struct call_setup setup = {
             .visit = visit, .policy = policy, .command = options, .preopens = preopens};

@@ -44,6 +44,22 @@ static int deny(struct reglet__wasi *wasi, unsigned access, const char *path, co
     return WASI_EACCES;
 }
 
+bool reglet__wasi_is_kept(const struct reglet__wasi_host *host, const struct reglet__policy *policy, int fd) {
+    char path[REGLET__MAX_PATH];
+    return host && reglet__wasi_real_path(host, fd, path) == 0 &&
+           reglet__policy_protects(policy, path, false);
+}
+
+int reglet__wasi_judge_kept(struct reglet__wasi *wasi, unsigned access, const char *path, bool by_name) {
+    const struct reglet__policy *policy = wasi->options->policy;
+    if (!policy || !reglet__policy_protects(policy, path, by_name))
+        return WASI_SUCCESS;
+    return reglet__wasi_refuse(wasi, access, path,
+                               reglet__policy_protects(policy, path, false)
+                                   ? "it is the host's own, also below a preopened directory"
+                                   : "it holds files of the host's own, also below a preopened directory");
+}
+
 int reglet__wasi_obey(struct reglet__wasi *wasi, const struct reglet__decision *decision, unsigned access,
                       const char *path) {
     if (decision->allowed)

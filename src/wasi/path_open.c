@@ -129,8 +129,7 @@ static int create(struct reglet__wasi *wasi, const struct wish *wish, const char
     _cleanup_fd_ int fd = reglet__sys_openat2(place.parent, place.spelled, &how);
     if (fd < 0)
         return reglet__wasi_errno(errno);
-    if (!place.unrestricted &&
-        (reglet__wasi_real_path(wasi->options->host, fd, real) != 0 || strcmp(real, place.path) != 0))
+    if (reglet__wasi_real_path(wasi->options->host, fd, real) != 0 || strcmp(real, place.path) != 0)
         return reglet__wasi_refuse(wasi, access, place.path, "its directory was moved just now");
     out->host = take_fd(fd);
     return WASI_SUCCESS;

@@ -16,8 +16,9 @@ struct list {
     int listing; /* the directory, opened for reading */
     struct reglet__wasi_cookies *cookies;
     size_t cookie_limit;
-    const struct reglet__policy *policy; /* NULL: every entry is shown */
-    char path[REGLET__MAX_PATH + 256];   /* the directory's real path and a slash */
+    const struct reglet__policy *policy;
+    bool unrestricted;                 /* every entry is shown but what the policy protects */
+    char path[REGLET__MAX_PATH + 256]; /* the directory's real path and a slash */
     size_t path_size;
 };
 
@@ -38,8 +39,12 @@ static unsigned char type_of(int listing, const struct dirent64 *entry) {
 }
 
 /* Whether the policy lets an entry be seen: a file is not, where only directories lead on to a grant. */
-static bool is_granted(const struct reglet__policy *policy, const char *path, unsigned char type) {
-    struct reglet__decision decision = reglet__policy_fs(policy, REGLET__FS_LOOK, path, type == DT_LNK);
+static bool is_granted(const struct list *list, unsigned char type) {
+    if (!list->policy || list->unrestricted)
+        return list->unrestricted &&
+               !(list->policy && reglet__policy_protects(list->policy, list->path, false));
+    struct reglet__decision decision =
+        reglet__policy_fs(list->policy, REGLET__FS_LOOK, list->path, type == DT_LNK);
     return decision.allowed && (!decision.way || type == DT_DIR);
 }
 
@@ -50,12 +55,10 @@ static bool is_shown(struct list *list, const struct dirent64 *entry, unsigned c
         return true;
     if (!reglet__utf8_valid(entry->d_name, size))
         return false;
-    if (!list->policy)
-        return true;
     if (list->path_size + size >= sizeof list->path)
         return false;
     memcpy(list->path + list->path_size, entry->d_name, size + 1);
-    return is_granted(list->policy, list->path, type);
+    return is_granted(list, type);
 }
 
 /* As much as fits: an entry that is cut off tells the guest that there is more. */
@@ -125,7 +128,8 @@ static int begin(struct reglet__wasi *wasi, struct reglet__wasi_fd *fd, struct l
     int error = reglet__wasi_judge_fd(wasi, fd, REGLET__WASI_LOOK, &object);
     if (error)
         return error;
-    list->policy = fd->unrestricted ? NULL : wasi->options->policy;
+    list->policy = wasi->options->policy;
+    list->unrestricted = fd->unrestricted;
     list->path_size = (size_t)snprintf(list->path, sizeof list->path, "%s%s", object.path,
                                        strcmp(object.path, "/") == 0 ? "" : "/");
     if (fd->listing < 0)

@@ -63,11 +63,17 @@ int reglet__wasi_reopen(struct reglet__wasi *wasi, int fd, int flags) {
     return reglet__sys_openat(wasi->options->host->proc_fd, name, flags | O_CLOEXEC | O_NOCTTY, 0);
 }
 
-/* Whether a path that ends in " (deleted)" is the name of this object, and not the kernel's remark on it. */
-static bool still_there(const char *path, const struct stat *st) {
+/* Where a path ends in " (deleted)": NULL if it does not. */
+static char *mark_of(char *path) {
     static const char mark[] = " (deleted)";
     size_t length = strlen(path), mark_length = sizeof mark - 1;
-    if (length < mark_length || strcmp(path + length - mark_length, mark) != 0)
+    char *at = length < mark_length ? NULL : path + length - mark_length;
+    return at && strcmp(at, mark) == 0 ? at : NULL;
+}
+
+/* Whether a path that ends in " (deleted)" is the name of this object, and not the kernel's remark on it. */
+static bool still_there(char *path, const struct stat *st) {
+    if (!mark_of(path))
         return true;
     struct stat now;
     return fstatat(AT_FDCWD, path, &now, AT_SYMLINK_NOFOLLOW) == 0 && now.st_dev == st->st_dev &&
@@ -94,20 +100,67 @@ unsigned reglet__wasi_access_to(mode_t mode, unsigned access, unsigned flags) {
     return flags & REGLET__WASI_OPENING && has_no_content ? REGLET__WASI_LOOK : access;
 }
 
+/* Where nobody can decide: the path of an object cannot be learned, or it has none any more. */
+static int refuse_without_path(struct reglet__wasi *wasi, unsigned access, const char *what) {
+    return reglet__wasi_refuse(wasi, access, "(no path)", what);
+}
+
+/* Puts a name behind its parent's path; "." is the parent itself, ".." the one above. */
+static bool join(char path[REGLET__MAX_PATH], const char *name) {
+    size_t length = strlen(path);
+    if (strcmp(name, ".") == 0)
+        return true;
+    if (strcmp(name, "..") == 0) {
+        char *slash = strrchr(path, '/');
+        slash[slash == path] = '\0';
+        return true;
+    }
+    if (length + 1 + strlen(name) >= REGLET__MAX_PATH)
+        return false;
+    snprintf(path + length, REGLET__MAX_PATH - length, "%s%s", length > 1 ? "/" : "", name);
+    return true;
+}
+
+static int judge_kept_path(struct reglet__wasi *wasi, unsigned access, char path[REGLET__MAX_PATH],
+                           const char *name) {
+    if (name && !join(path, name))
+        return reglet__wasi_refuse(wasi, access, path, "the path is too long to be judged");
+    return reglet__wasi_judge_kept(wasi, access, path, name != NULL);
+}
+
+/*
+ * Judges below an unrestricted preopen: an object's path, or a name in a directory, which is then put behind its path.
+ * A file that was unlinked while it is open goes on working. Whether " (deleted)" is the kernel's remark or a part of the
+ * name does not matter: neither path may be protected. (On some file systems the remark is made on what the kernel
+ * only forgot, so it does not prove that the object is gone.)
+ */
+static int judge_kept(struct reglet__wasi *wasi, unsigned access, char path[REGLET__MAX_PATH],
+                      const char *name) {
+    char bare[REGLET__MAX_PATH];
+    strcpy(bare, path);
+    char *mark = mark_of(bare);
+    if (mark)
+        *mark = '\0';
+    int error = judge_kept_path(wasi, access, path, name);
+    return error || !mark ? error : judge_kept_path(wasi, access, bare, name);
+}
+
 /* Learns what a descriptor holds and judges it. */
 static int judge_object(struct reglet__wasi *wasi, int fd, bool unrestricted, unsigned access, unsigned flags,
                         struct reglet__wasi_object *out) {
     out->path[0] = '\0';
     if (fstat(fd, &out->st) != 0)
         return reglet__wasi_errno(errno);
-    if (!unrestricted && (reglet__wasi_real_path(wasi->options->host, fd, out->path) != 0 ||
-                          !still_there(out->path, &out->st)))
-        return reglet__wasi_refuse(wasi, access, "(no path)", "the object has no path any more");
+    if (reglet__wasi_real_path(wasi->options->host, fd, out->path) != 0 ||
+        (!unrestricted && !still_there(out->path, &out->st)))
+        return refuse_without_path(wasi, access, "the object has no path, or none any more");
     if (is_hidden_procfs(fd, &out->st, unrestricted, out->path))
-        return reglet__wasi_refuse(wasi, access, unrestricted ? "procfs" : out->path,
+        return reglet__wasi_refuse(wasi, access, out->path,
                                    "procfs is opened at /proc and by exact grants only");
     access = reglet__wasi_access_to(out->st.st_mode, access, flags);
-    return reglet__wasi_judge(wasi, unrestricted, access, out->path, out->st.st_mode & S_IFMT);
+    if (unrestricted)
+        return judge_kept(wasi, access, out->path, NULL);
+    return reglet__wasi_judge(wasi, false, access, out->path, out->st.st_mode & S_IFMT);
 }
 
 int reglet__wasi_judge_fd(struct reglet__wasi *wasi, const struct reglet__wasi_fd *fd, unsigned access,
@@ -205,22 +258,6 @@ int reglet__wasi_look_up(struct reglet__wasi *wasi, const struct reglet__wasi_fd
     return error;
 }
 
-/* Puts a name behind its parent's path; "." is the parent itself, ".." the one above. */
-static bool join(char path[REGLET__MAX_PATH], const char *name) {
-    size_t length = strlen(path);
-    if (strcmp(name, ".") == 0)
-        return true;
-    if (strcmp(name, "..") == 0) {
-        char *slash = strrchr(path, '/');
-        slash[slash == path] = '\0';
-        return true;
-    }
-    if (length + 1 + strlen(name) >= REGLET__MAX_PATH)
-        return false;
-    snprintf(path + length, REGLET__MAX_PATH - length, "%s%s", length > 1 ? "/" : "", name);
-    return true;
-}
-
 /* The three devices that can be granted are to be opened: what grants that is not about their names in /dev. */
 static bool is_name_of_device(const char *path) {
     static const char devices[] = "/dev/";
@@ -231,12 +268,12 @@ static bool is_name_of_device(const char *path) {
 static int judge_place(struct reglet__wasi *wasi, unsigned access, const char *name,
                        struct reglet__wasi_place *place) {
     struct stat st;
-    if (place->unrestricted)
-        return WASI_SUCCESS;
     if (fstat(place->parent, &st) != 0 ||
         reglet__wasi_real_path(wasi->options->host, place->parent, place->path) != 0 ||
-        !still_there(place->path, &st))
-        return reglet__wasi_refuse(wasi, access, "(no path)", "the directory has no path any more");
+        (!place->unrestricted && !still_there(place->path, &st)))
+        return refuse_without_path(wasi, access, "the directory has no path, or none any more");
+    if (place->unrestricted)
+        return judge_kept(wasi, access, place->path, name);
     int error = WASI_SUCCESS;
     if (strcmp(name, "..") == 0) /* "secret/.." would tell that there is a secret, as in open_path() */
         error = reglet__wasi_judge(wasi, false, REGLET__WASI_LOOK, place->path, S_IFDIR);

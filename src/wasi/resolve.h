@@ -31,7 +31,7 @@ enum {
 struct reglet__wasi_object {
     int fd; /* O_PATH; closed by reglet__wasi_object_close() */
     struct stat st;
-    char path[REGLET__MAX_PATH]; /* real; "" below an unrestricted preopen, where nobody asks */
+    char path[REGLET__MAX_PATH]; /* real */
 };
 
 /* A name in a directory, judged: there may be something of that name or not. */
@@ -99,10 +99,16 @@ int reglet__wasi_set_times(struct reglet__wasi *wasi, int fd, const struct times
 
 /*
  * Judges a real path: 0, or WASI_EACCES, reported. `type`: the object's S_IFMT bits, or 0 when there is or
- * need be nothing. Nothing is asked below an unrestricted preopen.
+ * need be nothing. Nothing is asked below an unrestricted preopen: see reglet__wasi_judge_kept().
  */
 int reglet__wasi_judge(struct reglet__wasi *wasi, bool unrestricted, unsigned access, const char *path,
                        mode_t type);
+
+/*
+ * Judges a real path below an unrestricted preopen, where everything is allowed but what the policy protects.
+ * `by_name`: the name is to be made, moved or removed.
+ */
+int reglet__wasi_judge_kept(struct reglet__wasi *wasi, unsigned access, const char *path, bool by_name);
 
 /* Reports a refusal for another reason than a missing grant, and returns WASI_EACCES. */
 int reglet__wasi_refuse(struct reglet__wasi *wasi, unsigned access, const char *path, const char *reason);

@@ -31,7 +31,7 @@ struct reglet__wasi_fd {
     enum reglet__wasi_kind kind;
     int host;            /* the host's descriptor, or -1 */
     bool borrowed;       /* `host` is not closed with it */
-    bool unrestricted;   /* a preopen of the operator's, or opened below one: the policy is not asked */
+    bool unrestricted;   /* a preopen of the operator's, or opened below one: no grant is needed */
     uint8_t filetype;    /* enum wasi_filetype */
     uint16_t flags;      /* WASI_FDFLAG_… */
     uint64_t rights;     /* what may be done with it; only ever shrinks */

@@ -49,9 +49,13 @@ struct reglet__wasi_sink {
 struct reglet__wasi_preopen {
     int fd;                 /* an O_PATH or O_DIRECTORY descriptor; duplicated */
     const char *guest_path; /* copied */
-    bool unrestricted;      /* all below it may be read and written (command's own preopen); else the policy
-                               decides */
+    bool unrestricted; /* all below it may be read and written but what the policy protects (command's own
+                               preopen); else the policy decides */
 };
+
+/* Whether a directory is at or below what the policy protects, so that it must not be preopened. What cannot be told is
+ * told of everything below it: that is refused. */
+bool reglet__wasi_is_kept(const struct reglet__wasi_host *host, const struct reglet__policy *policy, int fd);
 
 struct reglet__wasi_options {
     const struct reglet__wasi_host *host; /* NULL: no file access at all, `host_missing` says why */

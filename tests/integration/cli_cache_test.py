@@ -194,6 +194,86 @@ class Protection(CacheTest):
         self.assertEqual(self.files(), [])
 
 
+class ProtectionBelowAPreopen(CacheTest):
+    """A command that is given the home directory may do anything there, but not put code in the place of compiled code."""
+
+    def setUp(self):
+        super().setUp()
+        self.observe("counter", "--compiler", "fast")
+        self.name, = self.files()
+        self.parent = os.path.dirname(self.directory)
+        with open(os.path.join(self.directory, self.name), "rb") as file:
+            self.content = file.read()
+        self.write("mine", "evil")
+        os.makedirs(os.path.join(self.scratch, "dir"))
+
+    def tool(self, *words, options=(), directory=None):
+        return self.reglet("run", "--dir", f"{directory or self.scratch}:/home", *options, guest("tool"), *words)
+
+    def assert_refused(self, path, *words, reason="it is the host's own", **more):
+        with self.subTest(words=words):
+            result = self.tool(*words, **more)
+            self.assertNotEqual(result.code, 0)
+            self.assertRegex(result.err, rf"reglet: denied: tool: [\w ]+ {re.escape(path)} "
+                                         rf"\({reason}, also below a preopened directory\)")
+            with open(os.path.join(self.directory, self.name), "rb") as file:
+                self.assertEqual(file.read(), self.content)
+
+    def test_a_file_of_compiled_code_is_neither_read_nor_changed(self):
+        file, guest_file = os.path.join(self.directory, self.name), f"/home/xdg/reglet/{self.name}"
+        self.assert_refused(file, "cat", guest_file)
+        self.assert_refused(file, "write", guest_file, "evil")
+        self.assert_refused(file, "rm", guest_file)
+        self.assert_refused(file, "mv", guest_file, "/home/out")
+        self.assert_refused(file, "mv", "/home/mine", guest_file)
+        self.assert_refused(file, "ln", guest_file, "/home/out")
+        self.assertFalse(os.path.lexists(os.path.join(self.scratch, "out")))
+
+    def test_nothing_is_put_beside_it(self):
+        planted, guest_planted = os.path.join(self.directory, "new"), "/home/xdg/reglet/new"
+        for words in [("write", guest_planted, "evil"), ("mv", "/home/mine", guest_planted),
+                      ("ln", "/home/mine", guest_planted), ("mkdir", guest_planted)]:
+            self.assert_refused(planted, *words)
+        self.assertLessEqual({self.name}, set(self.files()))
+        self.assertFalse(os.path.lexists(planted))
+
+    def test_the_directory_and_those_that_hold_it_stay(self):
+        self.assert_refused(self.directory, "ls", "/home/xdg/reglet")
+        self.assert_refused(self.directory, "rmdir", "/home/xdg/reglet")
+        self.assert_refused(self.directory, "mv", "/home/xdg/reglet", "/home/old")
+        self.assert_refused(self.directory, "mv", "/home/dir", "/home/xdg/reglet")
+        holds = "it holds files of the host's own"
+        self.assert_refused(self.parent, "mv", "/home/xdg", "/home/old", reason=holds)
+        self.assert_refused(self.parent, "mv", "/home/dir", "/home/xdg", reason=holds)
+        self.assert_refused(self.parent, "rmdir", "/home/xdg", reason=holds)
+
+    def test_a_directory_that_would_hold_it_is_not_made(self):
+        later = os.path.join(self.scratch, "later")
+        self.environment["XDG_CACHE_HOME"] = later
+        for words in [("mkdir", "/home/later"), ("mv", "/home/dir", "/home/later")]:
+            self.assert_refused(later, *words, reason="it holds files of the host's own", options=["--no-cache"])
+        self.assertFalse(os.path.lexists(later))
+
+    def test_everything_else_goes_on(self):
+        for words in [("write", "/home/new", "text"), ("mv", "/home/new", "/home/xdg/moved"),
+                      ("ln", "/home/xdg/moved", "/home/dir/linked"), ("rm", "/home/xdg/moved"),
+                      ("mv", "/home/dir", "/home/xdg/dir"), ("mkdir", "/home/xdg/made"), ("rmdir", "/home/xdg/made")]:
+            result = self.tool(*words)
+            self.assert_code(0, result)
+            self.assertEqual(result.err, "")
+        self.assertEqual(self.tool("cat", "/home/xdg/dir/linked").out, "text")
+        self.assertEqual(sorted(self.tool("ls", "/home/xdg").out.split()), [".", "..", "dir"])
+
+    def test_it_cannot_be_preopened_itself(self):
+        os.makedirs(os.path.join(self.directory, "sub"))
+        os.symlink(self.directory, os.path.join(self.scratch, "link"))
+        for directory in [self.directory, os.path.join(self.directory, "sub"), os.path.join(self.scratch, "link")]:
+            result = self.tool("ls", "/home", directory=directory)
+            self.assert_code(3, result)
+            self.assertEqual(result.err.count("\n"), 1)
+            self.assertIn(f"the directory {directory} is the host's own and cannot be given to a command", result.err)
+
+
 class Usage(CacheTest):
     def test_wrong_words_say_what_would_be_right(self):
         for arguments, message in [

@@ -421,6 +421,26 @@ static void fs__a_directory_above_a_protected_path_cannot_be_moved(void **state)
     reglet__policy_free(policy);
 }
 
+/* What a command's preopened directories, which need no grant, ask. */
+static void fs_protects__what_is_protected_and_the_names_that_hold_it(void **state) {
+    (void)state;
+    struct reglet__policy *policy = granted("fs:write:/**");
+    assert_false(reglet__policy_protects(policy, "/home/me/.cache/reglet", true));
+    assert_int_equal(reglet__policy_protect(policy, "/home/me/.cache/reglet"), REGLET_OK);
+    assert_true(reglet__policy_protects(policy, "/home/me/.cache/reglet", false));
+    assert_true(reglet__policy_protects(policy, "/home/me/.cache/reglet/x.code", false));
+    static const char *const holding[] = {"/", "/home", "/home/me", "/home/me/.cache"};
+    for (size_t i = 0; i < sizeof holding / sizeof *holding; i++) {
+        assert_false(reglet__policy_protects(policy, holding[i], false));
+        assert_true(reglet__policy_protects(policy, holding[i], true));
+    }
+    assert_false(reglet__policy_protects(policy, "/home/me/.cache/reglet2", true));
+    assert_false(reglet__policy_protects(policy, "/home/me/.cach", true));
+    assert_true(reglet__policy_protects(policy, "home", false)); /* no real path: nobody can tell */
+    assert_true(reglet__policy_protects(policy, "/home/../x", false));
+    reglet__policy_free(policy);
+}
+
 /* A directory moved under a grant of children would take grandchildren along that nobody granted. */
 static void fs_tree__needs_one_write_grant_for_all_below(void **state) {
     (void)state;
@@ -770,6 +790,7 @@ int main(void) {
         cmocka_unit_test(fs__proc_self_is_not_granted_by_what_it_resolves_to),
         cmocka_unit_test(fs__protected_paths_are_matched_by_nothing),
         cmocka_unit_test(fs__a_directory_above_a_protected_path_cannot_be_moved),
+        cmocka_unit_test(fs_protects__what_is_protected_and_the_names_that_hold_it),
         cmocka_unit_test(fs_tree__needs_one_write_grant_for_all_below),
         cmocka_unit_test(fs_reveals__what_becomes_readable_by_its_new_name),
         cmocka_unit_test(fs__a_pattern_that_costs_too_much_is_denied),

@@ -134,6 +134,162 @@ static void preopen__mixes_with_the_policys_root(void **state) {
                      WASI_EACCES);
 }
 
+/* --- what is the host's own --- */
+
+/* "in/a/own" with a file is protected, and so is "in/later/own", which is not there. */
+static void make_kept_tree(struct world *world) {
+    static const char *const kept[] = {"in/a/own", "in/later/own"};
+    host_mkdir(world, "in");
+    host_mkdir(world, "in/a");
+    host_mkdir(world, "in/a/own");
+    host_mkdir(world, "in/dir");
+    host_write(world, "in/a/own/code", "code");
+    host_write(world, "in/a/file", "inside");
+    for (size_t i = 0; i < ARRAY_LEN(kept); i++)
+        assert_int_equal(reglet__policy_protect(world->policy, host_path(world, kept[i])), REGLET_OK);
+    open_preopen(world, host_path(world, "in"));
+}
+
+#define ONE(function, path) guest_one(world, reglet__preview1_##function, path)
+
+static void kept__is_neither_looked_at_nor_opened_nor_listed(void **state) {
+    struct world *world = *state;
+    uint32_t fd;
+    make_kept_tree(world);
+    host_symlink(world, "a/own/code", "in/link");
+    static const char *const paths[] = {"a/own", "a/own/code", "a/../a/own/./code", "link"};
+    for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
+        assert_int_equal(READ(paths[i]), WASI_EACCES);
+        assert_int_equal(guest_stat(world, paths[i], true), WASI_EACCES);
+        assert_int_equal(guest_open(world, ROOT, paths[i], WASI_OFLAG_TRUNC, WRITE_RIGHTS, 0, &fd),
+                         WASI_EACCES);
+        assert_int_equal(guest_open(world, ROOT, paths[i], 0, WASI_RIGHTS_ALL, 0, &fd), WASI_EACCES);
+        assert_int_equal(guest_open(world, ROOT, paths[i], WASI_OFLAG_DIRECTORY, READ_RIGHTS, 0, &fd),
+                         WASI_EACCES);
+    }
+    assert_string_equal(host_read(world, "in/a/own/code"), "code");
+    assert_int_equal(guest_open(world, ROOT, "a", WASI_OFLAG_DIRECTORY, READ_RIGHTS, 0, &fd), 0);
+    assert_int_equal(guest_list(world, fd, 100, content, sizeof content), 0);
+    assert_string_equal(content, ". .. file ");
+    assert_non_null(strstr(world->denials.data,
+                           "/in/a/own/code||it is the host's own, also below a preopened directory\n"));
+}
+
+static void kept__nothing_is_made_in_it_removed_or_moved(void **state) {
+    struct world *world = *state;
+    uint32_t fd;
+    make_kept_tree(world);
+    assert_int_equal(guest_open(world, ROOT, "a/own/new", WASI_OFLAG_CREAT, WRITE_RIGHTS, 0, &fd),
+                     WASI_EACCES);
+    assert_int_equal(ONE(path_create_directory, "a/own/new"), WASI_EACCES);
+    assert_int_equal(ONE(path_unlink_file, "a/own/code"), WASI_EACCES);
+    assert_int_equal(ONE(path_remove_directory, "a/own"), WASI_EACCES);
+    assert_int_equal(guest_symlink(world, "../file", "a/own/new"), WASI_EACCES);
+    assert_int_equal(guest_link(world, "a/own/code", "hard"), WASI_EACCES);
+    assert_int_equal(guest_link(world, "a/file", "a/own/new"), WASI_EACCES);
+    assert_int_equal(guest_rename(world, "a/own/code", "out"), WASI_EACCES);
+    assert_int_equal(guest_rename(world, "a/file", "a/own/code"), WASI_EACCES);
+    assert_int_equal(guest_rename(world, "a/own", "moved"), WASI_EACCES);
+    assert_int_equal(guest_rename(world, "dir", "a/own"), WASI_EACCES);
+    assert_string_equal(host_read(world, "in/a/own/code"), "code");
+    assert_false(host_exists(world, "in/a/own/new") || host_exists(world, "in/hard"));
+}
+
+/* Another directory in the place of one that leads to it would be taken for it. */
+static void kept__what_holds_it_stays_where_it_is(void **state) {
+    struct world *world = *state;
+    uint32_t fd;
+    make_kept_tree(world);
+    assert_int_equal(guest_rename(world, "a", "moved"), WASI_EACCES);
+    assert_non_null(strstr(world->denials.data,
+                           "/in/a||it holds files of the host's own, also below a preopened directory\n"));
+    assert_int_equal(guest_rename(world, "dir", "a"), WASI_EACCES);
+    assert_int_equal(guest_rename(world, "dir", "dir/../a/"), WASI_EACCES);
+    assert_int_equal(ONE(path_remove_directory, "a"), WASI_EACCES);
+    assert_int_equal(guest_rename(world, "dir", "later"), WASI_EACCES);
+    assert_int_equal(guest_symlink(world, "dir", "later"), WASI_EACCES);
+    assert_int_equal(guest_open(world, ROOT, "later", WASI_OFLAG_CREAT, WRITE_RIGHTS, 0, &fd), WASI_EACCES);
+    assert_true(host_exists(world, "in/a/own/code") && host_exists(world, "in/dir"));
+    assert_false(host_exists(world, "in/later"));
+}
+
+static void kept__all_beside_it_goes_on(void **state) {
+    struct world *world = *state;
+    uint32_t fd;
+    make_kept_tree(world);
+    assert_int_equal(READ("a/file"), 0);
+    assert_int_equal(guest_stat(world, "a", true), 0);
+    uint32_t size = put_path(world, AT_PATH, "a");
+    assert_int_equal(CALL(world, path_filestat_set_times, ROOT, 0, AT_PATH, size, 0, 1, WASI_FSTFLAG_MTIM),
+                     0);
+    assert_int_equal(guest_rename(world, "a/file", "dir/file"), 0);
+    assert_int_equal(guest_link(world, "dir/file", "a/own2"), 0);
+    assert_int_equal(guest_rename(world, "dir", "a/dir"), 0);
+    assert_int_equal(ONE(path_create_directory, "a/ow"), 0);
+    assert_int_equal(guest_open(world, ROOT, "a/new (deleted)", WASI_OFLAG_CREAT, WRITE_RIGHTS, 0, &fd), 0);
+    assert_int_equal(READ("a/new (deleted)"), 0);
+    assert_int_equal(world->denials.size, 0);
+}
+
+static void kept__an_unlinked_file_goes_on_working(void **state) {
+    struct world *world = *state;
+    uint32_t fd;
+    make_kept_tree(world);
+    assert_int_equal(guest_open(world, ROOT, "temporary", WASI_OFLAG_CREAT, WASI_RIGHTS_ALL, 0, &fd), 0);
+    assert_int_equal(ONE(path_unlink_file, "temporary"), 0);
+    assert_int_equal(guest_write(world, fd, "text"), 0);
+    assert_int_equal(CALL(world, fd_filestat_set_times, fd, 0, 1, WASI_FSTFLAG_MTIM), 0);
+    assert_int_equal(guest_open(world, ROOT, "dir", WASI_OFLAG_DIRECTORY, READ_RIGHTS, 0, &fd), 0);
+    assert_int_equal(ONE(path_remove_directory, "dir"), 0);
+    assert_int_equal(guest_list(world, fd, 100, content, sizeof content),
+                     WASI_ENOENT); /* the kernel: nothing is in it any more */
+    assert_int_equal(world->denials.size, 0);
+}
+
+/* What the kernel marks as deleted may be there all the same, on file systems that are shared. */
+static void kept__the_mark_of_deleted_opens_nothing(void **state) {
+    struct world *world = *state;
+    make_kept_tree(world);
+    host_write(world, "in/a/own (deleted)", "text");
+    assert_int_equal(READ("a/own (deleted)"), WASI_EACCES);
+}
+
+static void kept__a_path_that_cannot_be_learned_is_refused(void **state) {
+    struct world *world = *state;
+    char name[201];
+    make_kept_tree(world);
+    memset(name, 'd', sizeof name - 1);
+    name[sizeof name - 1] = '\0';
+    int at = open(host_path(world, "in/dir"), O_PATH | O_DIRECTORY | O_CLOEXEC);
+    for (int depth = 0; depth < 21; depth++) { /* 4,200 bytes */
+        assert_int_equal(mkdirat(at, name, 0700), 0);
+        int next = openat(at, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        close(at);
+        at = next;
+    }
+    preopen = (struct reglet__wasi_preopen){.fd = at, .guest_path = "/work", .unrestricted = true};
+    world_start(world);
+    close(at);
+    assert_int_equal(guest_stat(world, ".", true), WASI_EACCES);
+    assert_int_equal(ONE(path_create_directory, "new"), WASI_EACCES);
+    assert_non_null(strstr(world->denials.data, "(no path)"));
+}
+
+static void kept__is_told_of_a_directory_before_it_is_preopened(void **state) {
+    struct world *world = *state;
+    static const struct {
+        const char *path;
+        bool kept;
+    } directories[] = {{"in", false}, {"in/a", false}, {"in/a/own", true}, {"in/way", true}};
+    make_kept_tree(world);
+    host_symlink(world, "a/own", "in/way");
+    for (size_t i = 0; i < ARRAY_LEN(directories); i++) {
+        int fd = open(host_path(world, directories[i].path), O_PATH | O_DIRECTORY | O_CLOEXEC);
+        assert_int_equal(reglet__wasi_is_kept(world->options.host, world->policy, fd), directories[i].kept);
+        close(fd);
+    }
+}
+
 /* --- the literal part of grants --- */
 
 static void grant__goes_through_the_links_that_are_there(void **state) {
@@ -227,6 +383,14 @@ int main(void) {
         test(preopen__fifos_and_the_processs_memory_are_not_opened),
         test(preopen__dangling_links_are_not_created_through),
         test(preopen__mixes_with_the_policys_root),
+        test(kept__is_neither_looked_at_nor_opened_nor_listed),
+        test(kept__nothing_is_made_in_it_removed_or_moved),
+        test(kept__what_holds_it_stays_where_it_is),
+        test(kept__all_beside_it_goes_on),
+        test(kept__an_unlinked_file_goes_on_working),
+        test(kept__the_mark_of_deleted_opens_nothing),
+        test(kept__a_path_that_cannot_be_learned_is_refused),
+        test(kept__is_told_of_a_directory_before_it_is_preopened),
         test(grant__goes_through_the_links_that_are_there),
         test(grant__of_a_link_is_one_of_what_it_leads_to),
         test(grant__of_what_does_not_exist_stays_as_it_is_written),

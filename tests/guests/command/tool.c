@@ -2,13 +2,15 @@
  * A command for WASI with a few habits of real ones: what it is asked for stands in its arguments.
  *
  *     echo TEXT…      env      cat [FILE]      ls DIRECTORY      write FILE TEXT      complain TEXT      exit CODE
- *     trap            spin
+ *     trap            spin     mv FROM TO       ln FROM TO        rm FILE             rmdir DIRECTORY     mkdir DIRECTORY
  */
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 extern char **environ;
 
@@ -52,6 +54,24 @@ static int write_file(const char *path, const char *text) {
     return fclose(file);
 }
 
+/* The verbs that are one call: -1 when it is none of them. */
+static int change(const char *verb, const char *path, const char *second) {
+    int result;
+    if (strcmp(verb, "mv") == 0 && second)
+        result = rename(path, second);
+    else if (strcmp(verb, "ln") == 0 && second)
+        result = link(path, second);
+    else if (strcmp(verb, "rm") == 0)
+        result = unlink(path);
+    else if (strcmp(verb, "rmdir") == 0)
+        result = rmdir(path);
+    else if (strcmp(verb, "mkdir") == 0)
+        result = mkdir(path, 0777);
+    else
+        return -1;
+    return result == 0 ? 0 : fail(verb);
+}
+
 int main(int argc, char **argv) {
     const char *verb = argc > 1 ? argv[1] : "";
     if (strcmp(verb, "echo") == 0)
@@ -73,6 +93,9 @@ int main(int argc, char **argv) {
     if (strcmp(verb, "spin") == 0)
         for (volatile unsigned turns = 0;; turns++)
             ;
+    int code = argc > 2 ? change(verb, argv[2], argv[3]) : -1;
+    if (code >= 0)
+        return code;
     fprintf(stderr, "tool: what is \"%s\"?\n", verb);
     return 64;
 }
