@@ -9,8 +9,6 @@
 #include "util/fail.h"
 #include "util/limits.h"
 
-REGLET_DEFINE_CLEANUP(wasmtime_module_t *, wasmtime_module_delete);
-
 /* --- Which modules have images ----------------------------------------------------------------------------- */
 
 static const char *const reasons[REGLET_ENGINE_REASONS] = {
