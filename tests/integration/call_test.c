@@ -269,13 +269,18 @@ static void observe__thread_with_too_little_stack_is_refused(void **state) {
     (void)state;
     reglet_runtime *runtime = new_runtime(NULL);
     reglet_plugin *plugin = load_guest(runtime, "counter");
+    /* A stack of its own: the C library would hand out a larger one that a thread of before has left. */
+    size_t size = ((size_t)PTHREAD_STACK_MIN + 128 * 1024 + 4095) & ~(size_t)4095;
+    void *stack = NULL;
+    assert_int_equal(posix_memalign(&stack, 4096, size), 0);
     pthread_attr_t attributes;
     pthread_attr_init(&attributes);
-    pthread_attr_setstacksize(&attributes, (size_t)PTHREAD_STACK_MIN + 128 * 1024);
+    assert_int_equal(pthread_attr_setstack(&attributes, stack, size), 0);
     pthread_t thread;
     assert_int_equal(pthread_create(&thread, &attributes, call_on_a_small_stack, plugin), 0);
     pthread_join(thread, NULL);
     pthread_attr_destroy(&attributes);
+    free(stack);
     reglet_plugin_unref(plugin);
     reglet_runtime_free(runtime);
 }

@@ -33,8 +33,8 @@ int place_teardown(void **state) {
 }
 
 static const char *join(const char *directory, const char *name) {
-    static char paths[10][512];
-    static unsigned next;
+    static _Thread_local char paths[10][512];
+    static _Thread_local unsigned next;
     char *path = paths[next++ % 10];
     snprintf(path, sizeof paths[0], "%s/%s", directory, name);
     return path;
