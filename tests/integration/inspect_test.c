@@ -6,6 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+static void needs_images(void) {
+    if (REGLET__NO_IMAGES)
+        skip();
+}
+
 /* What the library tells of a module, and whether it says what calls then do: start from an image, or not and why. */
 
 static const reglet_inspection *inspect(reglet_plugin *plugin) {
@@ -78,11 +83,6 @@ static void inspect__tells_imports_exports_and_sizes_of_a_plugin(void **state) {
     assert_true(strcmp(inspection->compiler, "fast") == 0 || strcmp(inspection->compiler, "optimizing") == 0);
     reglet_inspection_free(inspection);
     free(wasm.data);
-}
-
-static void needs_images(void) {
-    if (REGLET__NO_IMAGES)
-        skip();
 }
 
 /* As it stands in tests/guests/wat/image.wat.in; what rewriting adds for images is no part of it. */
@@ -160,6 +160,7 @@ static void inspect__of_go_plugins_of_both_generations(void **state) {
 
 static void inspect__says_why_calls_do_not_start_from_an_image(void **state) {
     (void)state;
+    needs_images();
     expect_reason("image_counter", NULL);
     expect_reason("image_reads_clock", NULL);
     expect_reason("image_start_function", "it has a start function");
@@ -239,6 +240,7 @@ static void inspect__where_images_are_turned_off_runs_nothing(void **state) {
 /* What it asks for while it is inspected is refused, whatever is granted. */
 static void inspect__grants_nothing(void **state) {
     (void)state;
+    needs_images();
     struct events events;
     events_init(&events);
     const reglet_grant grant = {"image_opens_file", "fs:read:/**"};
@@ -260,6 +262,7 @@ static void inspect__grants_nothing(void **state) {
 
 static void inspect__of_a_plugin_that_never_initialises_ends_with_the_deadline(void **state) {
     (void)state;
+    needs_images();
     reglet_runtime *runtime = new_runtime(NULL);
     reglet_plugin *plugin = load_guest(runtime, "loop_initialize");
     const reglet_inspection *inspection = NULL;
@@ -276,6 +279,7 @@ static void inspect__of_a_plugin_that_never_initialises_ends_with_the_deadline(v
 
 static void inspect__that_is_cancelled_fails(void **state) {
     (void)state;
+    needs_images();
     reglet_runtime *runtime = new_runtime(NULL);
     reglet_plugin *plugin = load_guest(runtime, "loop_initialize");
     const reglet_inspection *inspection = NULL;
