@@ -84,6 +84,7 @@
 #ifndef REGLET_H
 #define REGLET_H
 
+#include <reglet/audit.h>
 #include <reglet/base.h>
 #include <reglet/cache.h>
 #include <reglet/cancel.h>
@@ -95,7 +96,10 @@
 #include <reglet/host_function.h>
 #include <reglet/inspect.h>
 #include <reglet/log.h>
+#include <reglet/metrics.h>
 #include <reglet/plugin.h>
+#include <reglet/recording.h>
+#include <reglet/redactor.h>
 #include <reglet/result.h>
 #include <reglet/runtime.h>
 

@@ -85,12 +85,20 @@ typedef enum reglet_status {
     REGLET_ERR_PLUGIN = -46, /**< the plugin answered with an error of its own (describe, schema) */
     REGLET_ERR_DENIED = -47, /**< a capability was missing where that ends the call */
 
+    REGLET_ERR_REPLAY = -48, /**< the plugin went another way than the recording that is replayed */
+
     /* Limits. */
     REGLET_ERR_MEMORY_LIMIT = -60, /**< the guest wanted more memory than it may have */
     REGLET_ERR_TABLE_LIMIT = -61,  /**< the guest wanted more table elements than it may have */
     REGLET_ERR_STACK_LIMIT = -62,  /**< the guest's call stack is exhausted */
     REGLET_ERR_RESULT_LIMIT = -63, /**< the guest's answer is larger than the host will read */
-    REGLET_ERR_OUTPUT_LIMIT = -64, /**< the guest wrote more to stdout, stderr or the log than it may */
+    REGLET_ERR_OUTPUT_LIMIT = -64, /**< the guest wrote more to stdout and stderr than it may */
+    REGLET_ERR_LOG_LIMIT = -65,    /**< the guest logged more messages, or more bytes in them, than it may */
+    REGLET_ERR_HOST_CALL_LIMIT = -66, /**< the guest called host functions more often than it may */
+    REGLET_ERR_NETWORK_LIMIT =
+        -67, /**< the guest received, or sent, more bytes over the network than it may */
+    REGLET_ERR_COMMAND_LIMIT = -68, /**< the guest ran more commands than it may */
+    REGLET_ERR_FILE_LIMIT = -69,    /**< the guest had more files open at once than it may */
 
     REGLET_ERR_INTERNAL = -99 /**< a bug in this library or its engine; please report it */
 } reglet_status;

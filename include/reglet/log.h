@@ -46,10 +46,13 @@ typedef struct reglet_log_event {
     const char *message;      /**< one line */
     const reglet_log_attr *attrs;
     size_t attr_count;
+    int64_t time_ns; /**< when it happened, in nanoseconds since 1970 (UTC) */
 } reglet_log_event;
 
 /**
- * Receives events. Called on the thread on which the event happens, by several threads at once when several
+ * Receives events, redacted. What a plugin says (log_message, standard output and error) is held back until
+ * REGLET_REDACT_HOLD_BYTES more of it came, or the call is over, because a secret may be split over several lines; events of
+ * one call come in the order in which they happened, at `time_ns`. Called on the thread on which the event happens, by several threads at once when several
  * calls run at once; must not call back into the same runtime's load, replace, close or free functions. It
  * counts against the call's deadline but cannot be interrupted by it.
  */

@@ -5,6 +5,7 @@
 #define REGLET_PLUGIN_H
 
 #include <reglet/config.h>
+#include <reglet/recording.h>
 #include <reglet/result.h>
 #include <reglet/runtime.h>
 
@@ -17,6 +18,12 @@ typedef struct reglet_call_options {
         timeout_ms; /**< wall-clock time for the whole call, in milliseconds. 0: the runtime's. -1: none */
     reglet_cancel_token *cancel; /**< cancels this call; NULL: none */
     const char *request_id;      /**< appears in the log events of this call; NULL: none */
+
+    /** observe only. Receives every call of a host function and its answer; NULL: nothing is recorded. For one call at a time. */
+    reglet_recording *record;
+    /** observe only. Host functions answer from this recording and nothing outside is touched; NULL: they do their work. A
+     * plugin that asks for something else than what comes next in it ends with REGLET_ERR_REPLAY. */
+    const reglet_recording *replay;
 } reglet_call_options;
 
 #define REGLET_CALL_OPTIONS_INIT REGLET_STRUCT_INIT(reglet_call_options)

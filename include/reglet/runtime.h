@@ -4,11 +4,13 @@
 #ifndef REGLET_RUNTIME_H
 #define REGLET_RUNTIME_H
 
+#include <reglet/audit.h>
 #include <reglet/cache.h>
 #include <reglet/cancel.h>
 #include <reglet/capability.h>
 #include <reglet/host_function.h>
 #include <reglet/log.h>
+#include <reglet/redactor.h>
 
 REGLET_BEGIN_DECLS
 
@@ -117,8 +119,8 @@ typedef struct reglet_runtime_options {
     int64_t max_evidence_bytes;
     /** Bytes read from a guest as one answer. 0: 64 MiB, which is also the most. */
     int64_t max_result_bytes;
-    /** Bytes one call may write to stdout and stderr together, and as many again to log_message, in 10,000 messages
-        at most. 0: 1 MiB. -1: unlimited. Passing it ends the call. */
+    /** Bytes that one call may write to stdout and stderr together. 0: 1 MiB. -1: unlimited. Passing it ends the call with
+     * REGLET_ERR_OUTPUT_LIMIT. */
     int64_t max_output_bytes;
     /** Elements of all tables of one instance together. 0: 1,000,000. */
     int64_t max_table_elements;
@@ -184,6 +186,26 @@ typedef struct reglet_runtime_options {
      * without waiting. A call from inside a callback of another one, on the same thread, never waits and is not counted. A
      * callback that has another thread call, and waits for that, does wait: with a deadline, or it may be for ever. */
     int64_t max_concurrent_calls;
+
+    /** What stands between the plugins and every exit: evidence, errors, logs, output, audit. The runtime takes its own
+     * reference. NULL: one with the built-in rules. */
+    reglet_redactor *redactor;
+
+    /** Quotas of one call, besides max_result_bytes, max_output_bytes and max_evidence_bytes. -1: unlimited. Passing one ends
+     * the call with the code that is named; what was cut off is said in a warning event, with how much it was. */
+    int64_t max_log_messages; /**< calls of log_message. 0: 10,000. REGLET_ERR_LOG_LIMIT */
+    int64_t max_log_bytes;    /**< bytes in them. 0: 1 MiB. REGLET_ERR_LOG_LIMIT */
+    int64_t
+        max_host_calls; /**< calls of host functions other than log_message. 0: 100,000. REGLET_ERR_HOST_CALL_LIMIT */
+    int64_t
+        max_network_in_bytes; /**< bytes received by host functions. 0: 256 MiB. REGLET_ERR_NETWORK_LIMIT */
+    int64_t max_network_out_bytes; /**< bytes sent by them. 0: 64 MiB. REGLET_ERR_NETWORK_LIMIT */
+    int64_t max_commands;          /**< commands run. 0: 1,000. REGLET_ERR_COMMAND_LIMIT */
+    int64_t
+        max_open_files; /**< files open at once, with stdio and preopens; at most 4096. 0: 256. REGLET_ERR_FILE_LIMIT */
+
+    reglet_audit_fn audit; /**< receives a record of every decision; NULL: nobody does */
+    void *audit_user_data;
 } reglet_runtime_options;
 
 #define REGLET_RUNTIME_OPTIONS_INIT REGLET_STRUCT_INIT(reglet_runtime_options)

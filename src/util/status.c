@@ -33,7 +33,13 @@ const char *reglet_status_name(reglet_status status) {
     case REGLET_ERR_TABLE_LIMIT: return "table_limit";
     case REGLET_ERR_STACK_LIMIT: return "stack_limit";
     case REGLET_ERR_RESULT_LIMIT: return "result_limit";
+    case REGLET_ERR_REPLAY: return "replay";
     case REGLET_ERR_OUTPUT_LIMIT: return "output_limit";
+    case REGLET_ERR_LOG_LIMIT: return "log_limit";
+    case REGLET_ERR_HOST_CALL_LIMIT: return "host_call_limit";
+    case REGLET_ERR_NETWORK_LIMIT: return "network_limit";
+    case REGLET_ERR_COMMAND_LIMIT: return "command_limit";
+    case REGLET_ERR_FILE_LIMIT: return "file_limit";
     case REGLET_ERR_INTERNAL: return "internal";
     }
     return "unknown";
