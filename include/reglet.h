@@ -22,10 +22,10 @@
  *   otherwise, and gives idle memory back. Each load of a module that the process has no code of starts one, which finds or
  *   makes that code; while it compiles, the compiler has as many more as the process may use processors (or as
  *   RAYON_NUM_THREADS says), at nice 5. Where that code is the fast compiler's, the first observation starts another one,
- *   which 20 ms after the answer begins the optimising compiler, on half of the processors and at nice 19, unless nobody
- *   uses the module by then. Calls that begin after that is done run on the optimised code. A compilation
- *   cannot be interrupted, and one that nobody waits for any more goes on; the options `compiler` and `cache_mode`
- *   (reglet/runtime.h) say what is compiled, and when.
+ *   which 20 ms after the answer looks for a file of optimised code and otherwise begins the optimising compiler, on half
+ *   of the processors (one at least) and at nice 5 as well, unless nobody uses the module by then. Calls that begin after
+ *   that is done run on the optimised code. A compilation cannot be interrupted, and one that nobody waits for any more
+ *   goes on; the options `compiler` and `cache_mode` (reglet/runtime.h) say what is compiled, and when.
  * - Stack. A thread that makes a call needs 768 KiB of stack that is free: 512 KiB for the guest and 256 KiB
  *   for the host. A call on a thread with less is refused with REGLET_ERR_THREAD_STACK.
  * - fork. Forking a process that uses the library and calling exec in the child is safe: every descriptor is
@@ -48,9 +48,10 @@
  *   map. For each cache with files, its directory, from the first load on. For each load while it waits, one, and one more
  *   for the file that it loads from. That file stays open until nothing will be compiled of it any more, which is when the
  *   optimised code is there; a module that was loaded from memory stays in memory as long. For each module whose code was
- *   mapped, the file of that code. For each module what its memory starts from; for each plugin whose calls start from an
- *   image that image, and for a moment the one before. One for each call that waits for its turn. For calls in flight, what
- *   plugins have open. One for each cancel token that something slept on.
+ *   mapped, the file of that code. For each module what its memory starts from, which may be that file once more; for each
+ *   plugin whose calls start from an image that image, and for a moment the one before. So a plugin holds up to three for
+ *   as long as it is loaded. One for each call that waits for its turn. For calls in flight, what plugins have open. One for
+ *   each cancel token that something slept on.
  * - Processes. A command that a plugin may run has a process of the library's between it and this one, which ends with
  *   the call. It is no child that wait() or waitpid(-1) would see, and raises no SIGCHLD. It is forked without exec: for as
  *   long as the command runs, it holds a copy-on-write picture of this process.
@@ -58,10 +59,11 @@
  * - Memory. 4 GiB of address space, not memory, is reserved for each call in flight, and for up to 256 idle ones in the
  *   process, which keep the pages that calls write, 4 MiB at the most each and 128 MiB together, and are given back after
  *   10 to 15 seconds without use, or at once where addresses are short. What a plugin's memory starts from is in memory
- *   besides, however many calls use it: its data, and for the image what it wrote while it initialised, 128 MiB at the most
- *   each; both are files in memory (memfd), sealed against writing. Out of memory is an error code here; the engine's
- *   compiler aborts the process instead, and json-c, which reads what plugins answer, may still fail hard when the heap
- *   runs out while it works.
+ *   once besides, however many calls use it: its data, and for the image what it wrote while it initialised, 128 MiB at the
+ *   most each. The image is a file in memory (memfd), sealed against writing; so is the data, unless the code came from a
+ *   file: then it is mapped from there, like the code. Out of memory is an error code here; the engine's compiler aborts
+ *   the process instead, and json-c, which reads what plugins answer, may still fail hard when the heap runs out while it
+ *   works.
  * - OpenSSL and libcurl. The first http_request of a plugin initialises libcurl (curl_global_init()), for good, and
  *   with it OpenSSL's default context: it reads the configuration that OPENSSL_CONF names, and opens, for
  *   nothing of ours, the file that SSLKEYLOGFILE names. A program that uses libcurl itself and threads calls
