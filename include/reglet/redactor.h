@@ -99,6 +99,23 @@ REGLET_API const char *reglet_redactor_rule_id(const reglet_redactor *redactor, 
 REGLET_API reglet_status reglet_redactor_redact(reglet_redactor *redactor, const char *text, size_t size,
                                                 char **out, size_t *out_size, reglet_error **err);
 
+/**
+ * The same for one JSON value: strings, numbers and keys are looked at, and what stands under one of the redactor's paths is
+ * replaced as a whole. What comes out is JSON on one line, and cannot steer a terminal.
+ *
+ * @return REGLET_OK; REGLET_ERR_INVALID_ARGUMENT (the text is no JSON: what was wrong, and at which byte);
+ *         REGLET_ERR_NO_MEMORY
+ */
+REGLET_API reglet_status reglet_redactor_redact_json(reglet_redactor *redactor, const char *text, size_t size,
+                                                     char **out, size_t *out_size, reglet_error **err);
+
+/** In place of a rule's index: what stood under a path, and known values. */
+#define REGLET_REDACTOR_PATHS   ((size_t)-1)
+#define REGLET_REDACTOR_SECRETS ((size_t)-2)
+
+/** How often a rule has made the redactor replace something, since it was made; 0 for an index that is too large. */
+REGLET_API uint64_t reglet_redactor_replaced(const reglet_redactor *redactor, size_t index);
+
 /** A text that comes in pieces. One thread at a time. */
 typedef struct reglet_redact_stream reglet_redact_stream;
 
@@ -117,7 +134,8 @@ REGLET_API reglet_status reglet_redact_stream_new(reglet_redactor *redactor, reg
                                                   void *user_data, reglet_redact_stream **out,
                                                   reglet_error **err);
 
-/** What a stream holds back at most, in bytes, until more text comes or it ends. */
+/** How long a secret may be, in bytes, to be found however it is split. A stream holds back fewer than twice as many, until
+ * more text comes or it ends. */
 #define REGLET_REDACT_HOLD_BYTES 8192
 
 /** Adds a piece. REGLET_OK; what `write` answered; REGLET_ERR_NO_MEMORY (what was held back is lost, never shown). */
