@@ -83,7 +83,8 @@ typedef enum reglet_status {
     REGLET_ERR_BAD_OUTPUT =
         -45, /**< the guest's answer is outside its memory, not JSON, or not of the right shape */
     REGLET_ERR_PLUGIN = -46, /**< the plugin answered with an error of its own (describe, schema) */
-    REGLET_ERR_DENIED = -47, /**< a capability was missing where that ends the call; or what was asked for is what no
+    REGLET_ERR_DENIED =
+        -47, /**< a capability was missing where that ends the call; or what was asked for is what no
                                     grant reaches (a preopened directory) */
 
     REGLET_ERR_REPLAY = -48, /**< the plugin went another way than the recording that is replayed */
