@@ -104,6 +104,9 @@ struct reglet__guest_options {
     bool primes;                 /* ends before it calls anything but what STAYS_IN */
     bool ends_by_exit;           /* a command: an exit is its end, whatever it was refused before */
     void *states[REGLET__ROOM_COUNT];
+    /* Told of every host function that was called, with how long it took; 0 for one that another one led to. NULL: nobody. */
+    void (*served)(void *user_data, const struct reglet__import *import, int64_t ns);
+    void *served_user_data;
 };
 
 /*
@@ -122,6 +125,14 @@ void reglet__guest_free(struct reglet__guest *guest);
  */
 reglet_status reglet__guest_call(struct reglet__guest *guest, const char *name, union reglet__slot *slots,
                                  size_t count, uint32_t *exit_code, reglet_error **err);
+
+/* Linear memories that the process has for instances again and again (those beyond REGLET__IDLE_SLOTS are not among them),
+ * and the pages that the idle ones keep. */
+struct reglet__memory_use {
+    unsigned in_use, idle;
+    size_t kept_bytes;
+};
+struct reglet__memory_use reglet__memory_use(void);
 
 /* Whether the calling thread has stack enough for a call. */
 bool reglet__engine_thread_stack_suffices(void);

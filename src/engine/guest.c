@@ -9,6 +9,7 @@
 
 #include "engine/internal.h"
 #include "util/cleanup.h"
+#include "util/clock.h"
 #include "util/fail.h"
 #include "util/limits.h"
 #include "util/tsan.h"
@@ -122,11 +123,15 @@ wasm_trap_t *reglet__guest_trampoline(void *environment, wasmtime_caller_t *call
     /* A host function may call the guest, which calls a host function. */
     wasmtime_caller_t *outer = guest->caller;
     const struct reglet__import *outer_import = guest->import;
+    bool measures = guest->options.served && !outer_import;
+    int64_t begun = measures ? reglet__now() : 0;
     guest->caller = caller;
     guest->import = import;
     bool go_on = may_reach(guest, import) && import->function(guest, (union reglet__slot *)values);
     guest->caller = outer;
     guest->import = outer_import;
+    if (guest->options.served)
+        guest->options.served(guest->options.served_user_data, import, measures ? reglet__now() - begun : 0);
     if (go_on)
         return NULL;
     static const char text[] = "ended by the host";

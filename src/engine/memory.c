@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 #include <time.h>
 
+#include "engine/engine.h"
 #include "engine/pages.h"
 #include "util/tsan.h"
 
@@ -274,6 +275,19 @@ bool reglet__memory_give_back(unsigned seconds) {
             slot_free(unused[i]);
     } while (count == BATCH);
     return atomic_load(&slots_with_place) > 0;
+}
+
+struct reglet__memory_use reglet__memory_use(void) {
+    struct reglet__memory_use use = {.kept_bytes = atomic_load(&bytes_kept)};
+    pthread_mutex_lock(&images_lock);
+    for (struct reglet__image *image = images; image; image = image->next)
+        for (size_t i = 0; atomic_load(&image->slots) && i < REGLET__IDLE_SLOTS; i++) {
+            const struct slot *slot = atomic_load_explicit(&image->places[i].slot, memory_order_relaxed);
+            use.in_use += slot == SLOT_IN_USE;
+            use.idle += slot && slot != SLOT_IN_USE;
+        }
+    pthread_mutex_unlock(&images_lock);
+    return use;
 }
 
 /* --- What the engine sees ---------------------------------------------------------------------------------- */

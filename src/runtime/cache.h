@@ -29,7 +29,8 @@ struct reglet_cache {
     pthread_mutex_t store_lock;  /* guards the next two; may be held while `lock` is not */
     struct reglet__store *store; /* opened when it is first needed */
     bool store_tried;
-    unsigned busy; /* threads in work that a process must not end in */
+    atomic_uint_least64_t lookups[3]; /* of code: found in memory, found in a file, not found */
+    unsigned busy;                    /* threads in work that a process must not end in */
     pthread_cond_t calm;
 };
 

@@ -8,6 +8,7 @@
 
 #include "runtime/internal.h"
 #include "util/cleanup.h"
+#include "util/clock.h"
 #include "util/fail.h"
 #include "util/options.h"
 #include "util/sys.h"
@@ -136,7 +137,10 @@ reglet_status reglet_plugin_run_command(reglet_plugin *plugin, const reglet_comm
         status = reglet__visit_begin(plugin, options.call, VISIT_RUNS, &visit, err);
     if (status != REGLET_OK)
         return status;
+    struct reglet__meter meter = {.begun_ns = reglet__now()};
+    visit.meter = &meter;
     status = run_to_exit(&visit, &options, out_exit_code, err);
+    reglet__meter_end(&meter, plugin->metrics, status, status == REGLET_OK && *out_exit_code != 0);
     reglet__visit_end(&visit);
     return status;
 }

@@ -219,6 +219,7 @@ static reglet_status get_code(struct reglet__compilation *compilation, struct re
     *out = optimised ? map_file(compilation, REGLET__OPTIMIZING, NULL) : NULL;
     if (!*out && fast)
         *out = map_file(compilation, REGLET__FAST, NULL);
+    atomic_fetch_add_explicit(&compilation->cache->lookups[*out ? 1 : 2], 1, memory_order_relaxed);
     if (*out) {
         reglet__cache_end_work(compilation->cache);
         return REGLET_OK;
@@ -340,6 +341,7 @@ static reglet_status find_or_start(reglet_cache *cache, const struct reglet__sha
                                    struct reglet__compilation **out, reglet_error **err) {
     struct reglet__compilation *known = find(cache, hash, choice);
     if (known) {
+        atomic_fetch_add_explicit(&cache->lookups[0], 1, memory_order_relaxed);
         *out = compilation_ref(known);
         return REGLET_OK;
     }

@@ -8,6 +8,7 @@
 #include "runtime/file.h"
 #include "runtime/internal.h"
 #include "util/cleanup.h"
+#include "util/clock.h"
 #include "util/fail.h"
 #include "util/limits.h"
 #include "util/options.h"
@@ -164,6 +165,12 @@ static void drop(struct reglet__compilation *compilation) {
     reglet__compilation_unref(compilation);
 }
 
+static void count_compile_time(const struct load *load, int64_t ns) {
+    struct reglet__metrics *metrics = reglet__runtime_metrics_of(load->runtime, load->name);
+    if (metrics) /* without memory, the load is about to fail for it */
+        reglet__histogram_add(&metrics->phases[REGLET__PHASE_COMPILE], ns);
+}
+
 /* Compiles, or waits for who compiles the same bytes, and makes a version of it. Messages name the plugin. */
 static reglet_status compile(struct load *load, struct version **out, reglet_error **err) {
     struct reglet__compilation *compilation = NULL;
@@ -174,10 +181,13 @@ static reglet_status compile(struct load *load, struct version **out, reglet_err
         return reglet__fail(err, status, REGLET_DOMAIN_RUNTIME,
                             "plugin \"%s\": the load was given up before it began", load->name);
     reglet_cancel_token_ref(load->interrupt.token);
+    int64_t begun = reglet__now();
     status = reglet__compilation_start(load->runtime->cache, &load->hash, load->runtime->compiler,
                                        &load->source, &compilation, &error);
     if (status == REGLET_OK)
         status = reglet__compilation_wait(compilation, &load->interrupt, &module, &error);
+    if (status == REGLET_OK)
+        count_compile_time(load, reglet__now() - begun);
     if (status == REGLET_OK)
         status = reglet__version_new(load->runtime, take_ptr(compilation), module, &load->hash, out, &error);
     else

@@ -7,6 +7,7 @@
 
 #include "abi/abi.h"
 #include "runtime/internal.h"
+#include "util/clock.h"
 #include "util/fail.h"
 
 /* --- The plugin object ----------------------------------------------------------------------------------- */
@@ -15,7 +16,9 @@ reglet_status reglet__plugin_new(reglet_runtime *runtime, const char *name, stru
                                  reglet_plugin **out, reglet_error **err) {
     reglet_plugin *plugin = calloc(1, sizeof *plugin);
     char *copy = plugin ? strdup(name) : NULL;
-    if (!copy) {
+    struct reglet__metrics *metrics = copy ? reglet__runtime_metrics_of(runtime, name) : NULL;
+    if (!metrics) {
+        free(copy);
         free(plugin);
         reglet__version_unref(version);
         return reglet__fail_memory(err);
@@ -24,6 +27,7 @@ reglet_status reglet__plugin_new(reglet_runtime *runtime, const char *name, stru
     atomic_fetch_add(&runtime->references, 1);
     plugin->runtime = runtime;
     plugin->name = copy;
+    plugin->metrics = metrics;
     plugin->version = version;
     pthread_mutex_init(&plugin->lock, NULL);
     atomic_init(&plugin->closed, false);
@@ -243,6 +247,7 @@ static reglet_status run_observe(const struct visit *visit, const char *config, 
     if (status != REGLET_OK)
         return status;
     uint64_t most = visit->plugin->runtime->limits.evidence_bytes;
+    visit->meter->bytes[REGLET__BYTES_EVIDENCE] += answer.size;
     status = first ? reglet__result_from_evidence_v1(answer.bytes, answer.size, most, out, err)
                    : reglet__result_from_evidence_v2(answer.bytes, answer.size, most, out, err);
     free(answer.bytes);
@@ -299,8 +304,15 @@ reglet_status reglet_plugin_observe(reglet_plugin *plugin, const reglet_config *
     uint32_t exit_code = 0;
     reglet_status status = reglet__visit_begin(plugin, call, VISIT_RUNS, &visit, &error);
     if (status == REGLET_OK) {
+        struct reglet__meter meter = {.begun_ns = reglet__now()};
+        reglet_result *result = NULL;
         visit.exit_code = &exit_code;
-        status = observe(&visit, config, out, &error);
+        visit.meter = &meter;
+        status = observe(&visit, config, &result, &error);
+        reglet__meter_end(&meter, plugin->metrics, status,
+                          result && !reglet_evidence_status(reglet_result_evidence(result)));
+        if (result)
+            *out = result;
         reglet__compilation_improve(visit.version->compilation);
         reglet__visit_end(&visit);
     }
