@@ -15,6 +15,7 @@
 
 #include "engine/engine.h"
 #include "host/host.h"
+#include "metrics/metrics.h"
 #include "policy/policy.h"
 #include "runtime/compilation.h"
 #include "util/permits.h"
@@ -84,7 +85,8 @@ struct reglet_runtime {
     atomic_bool freeing;
     pthread_cond_t idle; /* with `lock`, once it is being freed: there is no call */
     pthread_mutex_t lock;
-    reglet_plugin *plugins; /* by `next`; each holds a reference */
+    reglet_plugin *plugins;          /* by `next`; each holds a reference */
+    struct reglet__metrics *metrics; /* of every name that was ever loaded; they stay */
 };
 
 void reglet__runtime_unref(reglet_runtime *runtime);
@@ -162,6 +164,8 @@ struct reglet_plugin {
     reglet_runtime *runtime; /* referenced */
     reglet_plugin *next;     /* guarded by the runtime's lock */
 
+    struct reglet__metrics *metrics; /* the runtime's, of this name */
+
     pthread_mutex_t lock;
     struct version *version;
     atomic_bool closed; /* set under the lock */
@@ -199,6 +203,7 @@ struct visit {
     uint64_t renewals;                  /* of the kept image, when this visit began */
     const char *request_id;             /* the caller's, or NULL */
     uint32_t *exit_code;                /* where an exit's code goes, one of describe's too; or NULL */
+    struct reglet__meter *meter;        /* of a call that counts; or NULL */
 };
 
 enum visit_kind {
@@ -230,6 +235,11 @@ reglet_status reglet__visit_policy(const struct visit *visit, const struct regle
                                    reglet_error **err);
 /* Whether the module can say what it is: a command cannot. */
 bool reglet__visit_describes(const struct visit *visit);
+
+/* --- Metrics --------------------------------------------------------------------------------------------- */
+
+/* The numbers of a plugin's name, which are there from its first load on. NULL without memory. */
+struct reglet__metrics *reglet__runtime_metrics_of(reglet_runtime *runtime, const char *plugin);
 
 /* --- Images ---------------------------------------------------------------------------------------------- */
 

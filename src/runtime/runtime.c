@@ -219,6 +219,7 @@ void reglet__runtime_unref(reglet_runtime *runtime) {
     free(runtime->protected_paths);
     free(runtime->environment);
     reglet__host_setup_free(runtime->host_setup);
+    reglet__metrics_free(runtime->metrics);
     free(runtime->working_directory);
     free(runtime->wasi_missing);
     reglet_cache_unref(runtime->cache);
