@@ -1,10 +1,10 @@
 /*
- * reglet/metrics.h - what a runtime did, in numbers: counters, gauges and histograms under Prometheus' conventions.
+ * reglet/metrics.h - what runtimes did, in numbers: counters, gauges and histograms under Prometheus' conventions.
  */
 #ifndef REGLET_METRICS_H
 #define REGLET_METRICS_H
 
-#include <reglet/runtime.h>
+#include <reglet/error.h>
 
 REGLET_BEGIN_DECLS
 
@@ -41,24 +41,37 @@ typedef struct reglet_metric {
 /** Receives samples; those of one name come one after another. */
 typedef void (*reglet_metric_fn)(void *user_data, const reglet_metric *metric);
 
+/** The numbers of one or more runtimes (option `metrics`). Reference counted; from any thread. */
+typedef struct reglet_metrics reglet_metrics;
+
+/** Makes one without numbers; to be given back with reglet_metrics_unref(). REGLET_OK, REGLET_ERR_INVALID_ARGUMENT (out is
+ * NULL), REGLET_ERR_NO_MEMORY. */
+REGLET_API reglet_status reglet_metrics_new(reglet_metrics **out, reglet_error **err);
+
+/** Takes another reference. NULL is allowed. Returns its argument. */
+REGLET_API reglet_metrics *reglet_metrics_ref(reglet_metrics *metrics);
+
+/** Gives a reference back; the last one frees. NULL is allowed. */
+REGLET_API void reglet_metrics_unref(reglet_metrics *metrics);
+
 /**
- * Hands every sample of a runtime to `fn`, on this thread. What calls add meanwhile may be in one sample and not yet in
- * another. docs/metrics.md lists them.
+ * Hands every sample to `fn`, on this thread. What calls add meanwhile may be in one sample and not yet in another.
+ * docs/metrics.md lists them.
  *
  * @return REGLET_OK; REGLET_ERR_INVALID_ARGUMENT; REGLET_ERR_NO_MEMORY
  */
-REGLET_API reglet_status reglet_runtime_metrics(reglet_runtime *runtime, reglet_metric_fn fn, void *user_data,
-                                                reglet_error **err);
+REGLET_API reglet_status reglet_metrics_read(const reglet_metrics *metrics, reglet_metric_fn fn,
+                                             void *user_data, reglet_error **err);
 
 /**
- * The samples of several runtimes, added up, in Prometheus' text format (0.0.4).
+ * The same in Prometheus' text format (0.0.4).
  *
- * @param runtimes  `count` of them
  * @param out       receives the text and a NUL that is not counted, to be freed with reglet_free(); untouched on failure
+ * @param out_size  receives its number of bytes; may be NULL
  * @return as above
  */
-REGLET_API reglet_status reglet_metrics_text(reglet_runtime *const *runtimes, size_t count, char **out,
-                                             size_t *out_size, reglet_error **err);
+REGLET_API reglet_status reglet_metrics_text(const reglet_metrics *metrics, char **out, size_t *out_size,
+                                             reglet_error **err);
 
 REGLET_END_DECLS
 

@@ -10,6 +10,7 @@
 #include <reglet/capability.h>
 #include <reglet/host_function.h>
 #include <reglet/log.h>
+#include <reglet/metrics.h>
 #include <reglet/redactor.h>
 
 REGLET_BEGIN_DECLS
@@ -206,6 +207,9 @@ typedef struct reglet_runtime_options {
 
     reglet_audit_fn audit; /**< receives a record of every decision; NULL: nobody does */
     void *audit_user_data;
+
+    /** Where the runtime counts; several may count in one. It takes its own reference. NULL: nowhere. */
+    reglet_metrics *metrics;
 } reglet_runtime_options;
 
 #define REGLET_RUNTIME_OPTIONS_INIT REGLET_STRUCT_INIT(reglet_runtime_options)

@@ -15,18 +15,19 @@ static uint64_t get(const atomic_uint_least64_t *number) {
     return atomic_load_explicit(number, memory_order_relaxed);
 }
 
-void reglet__metric_sums_add(struct reglet__metric_sums *sums, const struct reglet__metrics *metrics) {
+void reglet__metric_sums_take(struct reglet__metric_sums *sums, const struct reglet__metrics *metrics) {
+    sums->plugin = metrics->plugin;
     for (size_t i = 0; i < REGLET__METRIC_OUTCOMES; i++)
-        sums->calls[i] += get(&metrics->calls[i]);
+        sums->calls[i] = get(&metrics->calls[i]);
     for (size_t i = 0; i < REGLET__METRIC_FUNCTIONS; i++)
         for (size_t denied = 0; denied < 2; denied++)
-            sums->host_calls[i][denied] += get(&metrics->host_calls[i][denied]);
+            sums->host_calls[i][denied] = get(&metrics->host_calls[i][denied]);
     for (size_t i = 0; i < REGLET__BYTES_COUNT; i++)
-        sums->bytes[i] += get(&metrics->bytes[i]);
+        sums->bytes[i] = get(&metrics->bytes[i]);
     for (size_t phase = 0; phase < REGLET__PHASE_COUNT; phase++) {
         for (size_t i = 0; i <= REGLET__METRIC_BUCKETS; i++)
-            sums->phases[phase].buckets[i] += get(&metrics->phases[phase].buckets[i]);
-        sums->phases[phase].sum_ns += get(&metrics->phases[phase].sum_ns);
+            sums->phases[phase].buckets[i] = get(&metrics->phases[phase].buckets[i]);
+        sums->phases[phase].sum_ns = get(&metrics->phases[phase].sum_ns);
     }
 }
 
@@ -151,10 +152,6 @@ static void pool(struct collector *c) {
                                             .help = "Bytes of written pages that idle memories keep.",
                                             .type = REGLET_METRIC_GAUGE,
                                             .value = c->totals->memory_bytes_kept});
-    emit(c, &(struct reglet__metric_sample){.name = "reglet_calls_in_flight",
-                                            .help = "Calls that run, or wait for their turn.",
-                                            .type = REGLET_METRIC_GAUGE,
-                                            .value = c->totals->calls_in_flight});
 }
 
 reglet_status reglet__metrics_collect(const struct reglet__metric_totals *totals, reglet__metric_sink sink,

@@ -16,9 +16,9 @@ extern const struct reglet__metric_bound reglet__metric_bounds[REGLET__METRIC_BU
 /* The name of a host function by its number in a meter. */
 const char *reglet__metric_function(size_t index);
 
-/* The numbers of one or more runtimes, added up: plain, at one moment. */
+/* The same numbers, plain, at one moment. */
 struct reglet__metric_sums {
-    const char *plugin; /* borrowed from a runtime */
+    const char *plugin; /* borrowed */
     uint64_t calls[REGLET__METRIC_OUTCOMES];
     uint64_t host_calls[REGLET__METRIC_FUNCTIONS][2];
     uint64_t bytes[REGLET__BYTES_COUNT];
@@ -40,12 +40,11 @@ struct reglet__metric_totals {
     const struct reglet__metric_rule *rules; /* those that replaced anything */
     size_t rule_count;
     uint64_t cache_lookups[3]; /* in memory, in a file, nowhere */
-    uint64_t calls_in_flight;
-    uint64_t memories[2]; /* of instances, idle */
+    uint64_t memories[2];      /* of instances, idle */
     uint64_t memory_bytes_kept;
 };
 
-void reglet__metric_sums_add(struct reglet__metric_sums *sums, const struct reglet__metrics *metrics);
+void reglet__metric_sums_take(struct reglet__metric_sums *sums, const struct reglet__metrics *metrics);
 
 /* One sample. Numbers are whole, and nanoseconds in histograms, so that no locale has a say in how they are written. */
 struct reglet__metric_sample {

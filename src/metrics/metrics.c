@@ -1,3 +1,4 @@
+#define _GNU_SOURCE
 #include "metrics/metrics.h"
 
 #include <stdlib.h>

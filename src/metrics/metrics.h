@@ -44,7 +44,7 @@ struct reglet__histogram {
 
 void reglet__histogram_add(struct reglet__histogram *histogram, int64_t ns);
 
-/* The numbers of one plugin's name in one runtime, for as long as the runtime lives. */
+/* The numbers of one plugin's name, for as long as the reglet_metrics that it is in. */
 struct reglet__metrics {
     struct reglet__metrics *next;
     char *plugin;

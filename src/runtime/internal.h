@@ -85,8 +85,8 @@ struct reglet_runtime {
     atomic_bool freeing;
     pthread_cond_t idle; /* with `lock`, once it is being freed: there is no call */
     pthread_mutex_t lock;
-    reglet_plugin *plugins;          /* by `next`; each holds a reference */
-    struct reglet__metrics *metrics; /* of every name that was ever loaded; they stay */
+    reglet_plugin *plugins;  /* by `next`; each holds a reference */
+    reglet_metrics *metrics; /* never NULL: one of its own where nobody asks */
 };
 
 void reglet__runtime_unref(reglet_runtime *runtime);
@@ -164,7 +164,7 @@ struct reglet_plugin {
     reglet_runtime *runtime; /* referenced */
     reglet_plugin *next;     /* guarded by the runtime's lock */
 
-    struct reglet__metrics *metrics; /* the runtime's, of this name */
+    struct reglet__metrics *metrics; /* of its name, the runtime's */
 
     pthread_mutex_t lock;
     struct version *version;
@@ -238,8 +238,12 @@ bool reglet__visit_describes(const struct visit *visit);
 
 /* --- Metrics --------------------------------------------------------------------------------------------- */
 
+/* Takes the option, and what else the runtime has that counts: after its cache. NO_MEMORY. */
+reglet_status reglet__take_metrics(const reglet_runtime_options *options, reglet_runtime *runtime,
+                                   reglet_error **err);
+
 /* The numbers of a plugin's name, which are there from its first load on. NULL without memory. */
-struct reglet__metrics *reglet__runtime_metrics_of(reglet_runtime *runtime, const char *plugin);
+struct reglet__metrics *reglet__metrics_of(reglet_metrics *metrics, const char *plugin);
 
 /* --- Images ---------------------------------------------------------------------------------------------- */
 

@@ -166,7 +166,7 @@ static void drop(struct reglet__compilation *compilation) {
 }
 
 static void count_compile_time(const struct load *load, int64_t ns) {
-    struct reglet__metrics *metrics = reglet__runtime_metrics_of(load->runtime, load->name);
+    struct reglet__metrics *metrics = reglet__metrics_of(load->runtime->metrics, load->name);
     if (metrics) /* without memory, the load is about to fail for it */
         reglet__histogram_add(&metrics->phases[REGLET__PHASE_COMPILE], ns);
 }

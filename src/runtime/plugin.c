@@ -16,7 +16,7 @@ reglet_status reglet__plugin_new(reglet_runtime *runtime, const char *name, stru
                                  reglet_plugin **out, reglet_error **err) {
     reglet_plugin *plugin = calloc(1, sizeof *plugin);
     char *copy = plugin ? strdup(name) : NULL;
-    struct reglet__metrics *metrics = copy ? reglet__runtime_metrics_of(runtime, name) : NULL;
+    struct reglet__metrics *metrics = copy ? reglet__metrics_of(runtime->metrics, name) : NULL;
     if (!metrics) {
         free(copy);
         free(plugin);

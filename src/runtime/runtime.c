@@ -219,7 +219,7 @@ void reglet__runtime_unref(reglet_runtime *runtime) {
     free(runtime->protected_paths);
     free(runtime->environment);
     reglet__host_setup_free(runtime->host_setup);
-    reglet__metrics_free(runtime->metrics);
+    reglet_metrics_unref(runtime->metrics);
     free(runtime->working_directory);
     free(runtime->wasi_missing);
     reglet_cache_unref(runtime->cache);
@@ -233,8 +233,8 @@ REGLET_DEFINE_CLEANUP(reglet_runtime *, reglet__runtime_unref);
 static reglet_status configure(reglet_runtime *runtime, const reglet_runtime_options *options,
                                reglet_error **err) {
     static reglet_status (*const steps[])(const reglet_runtime_options *, reglet_runtime *,
-                                          reglet_error **) = {take_strings, reglet__take_grants, take_cache,
-                                                              reglet__take_protected_paths};
+                                          reglet_error **) = {
+        take_strings, reglet__take_grants, take_cache, reglet__take_metrics, reglet__take_protected_paths};
     /* First of all: it takes over what belongs to the functions of the embedder. */
     reglet_status status = take_host_functions(options, runtime, err);
     if (status == REGLET_OK)
