@@ -1,12 +1,18 @@
 #define _GNU_SOURCE
 #include "log.h"
 
+#include "log_json.h"
 #include "term.h"
 #include "util.h"
 
 #include <string.h>
 
-static void (*wipe)(void); /* set while nobody else writes */
+static void (*wipe)(void); /* both set while nobody else writes */
+static bool as_json;
+
+void log_set_json(bool json) {
+    as_json = json;
+}
 
 void log_set_wipe(void (*function)(void)) {
     wipe = function;
@@ -29,7 +35,8 @@ void complain(const char *command, const char *format, ...) {
     va_start(args, format);
     _cleanup_free_ char *text = format_text_va(format, args);
     va_end(args);
-    write_line(format_text("reglet%s%s: %s", command ? " " : "", command ? command : "", text));
+    write_line(as_json ? log_json_message(command, text)
+                       : format_text("reglet%s%s: %s", command ? " " : "", command ? command : "", text));
 }
 
 void complain_status(const char *command, reglet_status status, const char *message) {
@@ -129,6 +136,11 @@ void log_event(void *user_data, const reglet_log_event *event) {
     const enum verbosity *verbosity = user_data;
     if (!is_shown(event, *verbosity))
         return;
+    if (as_json) {
+        _cleanup_free_ char *level = slog_level(event->level);
+        write_line(log_json_event(event, level));
+        return;
+    }
     switch (event->source) {
     case REGLET_LOG_HOST: write_host_event(event); break;
     case REGLET_LOG_PLUGIN: write_plugin_log(event); break;

@@ -10,6 +10,9 @@
 /* What of the library's events is shown. Errors always are. */
 enum verbosity { QUIET, NORMAL, VERBOSE };
 
+/* Lines of JSON from now on, or lines for people. */
+void log_set_json(bool json);
+
 /* One cleaned line, "reglet: " or "reglet COMMAND: " before it. */
 void complain(const char *command, const char *format, ...) REGLET_PRINTF(2, 3);
 
