@@ -32,8 +32,20 @@ static int open_config(const char *path) {
     return open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 }
 
+/* Whoever else can read it knows the secrets, and can try values until one has the hash that was shown. */
+static void warn_of_readers(const char *path, int fd, struct config_file *config) {
+    const struct config_redaction *redaction = &config->redaction;
+    struct stat st;
+    if ((redaction->local_secrets.count > 0 || redaction->salt.text) && fstat(fd, &st) == 0 &&
+        (st.st_mode & (S_IRGRP | S_IROTH)))
+        string_list_add(&config->warnings,
+                        format_text("%s holds %s and can be read by others (mode %04o): run chmod go-r on it",
+                                    path, redaction->local_secrets.count > 0 ? "secrets" : "a salt",
+                                    (unsigned)(st.st_mode & 07777)));
+}
+
 static bool read_opened(const char *path, int fd, struct config_file *out, char **message) {
-    _cleanup_free_ char *text = NULL;
+    char *text = NULL;
     size_t size;
     *message = NULL;
     if (!check_trust(path, fd, message))
@@ -43,7 +55,11 @@ static bool read_opened(const char *path, int fd, struct config_file *out, char 
                                   : format_text("cannot read %s: %s", path, strerror(errno));
         return false;
     }
-    return config_file_parse(path, text, size, out, message);
+    bool ok = config_file_parse(path, text, size, out, message);
+    free_secret(text, size);
+    if (ok)
+        warn_of_readers(path, fd, out);
+    return ok;
 }
 
 bool config_file_read(const char *path, struct config_file *out, char **message) {
@@ -97,6 +113,27 @@ static void clear_plugin(struct config_plugin *plugin) {
     string_list_clear(&plugin->capabilities);
 }
 
+static void clear_text(struct config_text *text) {
+    if (text->text)
+        free_secret(text->text, strlen(text->text));
+}
+
+static void clear_texts(struct config_texts *texts) {
+    for (size_t i = 0; i < texts->count; i++)
+        clear_text(&texts->items[i]);
+    free(texts->items);
+}
+
+static void clear_redaction(struct config_redaction *redaction) {
+    clear_texts(&redaction->patterns);
+    clear_texts(&redaction->paths);
+    clear_texts(&redaction->local_secrets);
+    clear_texts(&redaction->secret_variables);
+    clear_texts(&redaction->secret_files);
+    clear_text(&redaction->rules_file);
+    clear_text(&redaction->salt);
+}
+
 void config_file_clear(struct config_file *config) {
     for (size_t i = 0; i < config->plugin_count; i++)
         clear_plugin(&config->plugins[i]);
@@ -105,5 +142,6 @@ void config_file_clear(struct config_file *config) {
     string_list_clear(&config->shared_grants);
     string_list_clear(&config->warnings);
     string_list_clear(&config->broad_patterns);
+    clear_redaction(&config->redaction);
     *config = (struct config_file){0};
 }

@@ -22,6 +22,30 @@ struct config_plugin {
     size_t line, column;
 };
 
+/* A text, and where it stands in the file. */
+struct config_text {
+    char *text; /* or NULL */
+    size_t line, column;
+};
+struct config_texts {
+    struct config_text *items;
+    size_t count;
+};
+
+/* A shorter secret would be found everywhere, a longer one might pass a stream in pieces. */
+enum { CONFIG_LEAST_SECRET = 4, CONFIG_LONGEST_SECRET = REGLET_REDACT_HOLD_BYTES };
+
+/* What "redaction" and "sensitive_data" say. */
+struct config_redaction {
+    struct config_texts patterns, paths;
+    struct config_text
+        rules_file; /* as secret_files, from the directory of the configuration file unless absolute */
+    bool no_builtin_rules;
+    bool hashes;
+    struct config_text salt; /* may be there without `hashes` */
+    struct config_texts local_secrets, secret_variables, secret_files;
+};
+
 /* All zero: no file. The numbers are those of reglet_runtime_options, where 0 is the default. */
 struct config_file {
     char *path; /* NULL: none was found */
@@ -34,6 +58,7 @@ struct config_file {
     reglet_security_level level;
     size_t level_line, level_column; /* 0: the file does not say */
     struct string_list broad_patterns;
+    struct config_redaction redaction;
     struct string_list warnings; /* with file, line and column */
 };
 

@@ -1,61 +1,11 @@
 /* What the keys of the configuration file mean. */
 #define _GNU_SOURCE
-#include "config_file.h"
-
-#include "yaml.h"
+#include "config_keys.h"
 
 #include <string.h>
 
 /* The longest plugin name that the library takes. */
 enum { MAX_PLUGIN_NAME = 255 };
-
-static void warn(struct yaml_reader *reader, const yaml_node_t *key, const char *what,
-                 struct config_file *config) {
-    string_list_add(&config->warnings, format_text("%s:%zu:%zu: %s", reader->path, key->start_mark.line + 1,
-                                                   key->start_mark.column + 1, what));
-}
-
-/* ---- keys that are known, and without effect until their feature exists ---- */
-
-static bool read_anything(struct yaml_reader *reader, const yaml_node_t *key, const yaml_node_t *value,
-                          void *target) {
-    (void)reader, (void)key, (void)value, (void)target;
-    return true;
-}
-
-static bool read_hash_mode(struct yaml_reader *reader, const yaml_node_t *key, const yaml_node_t *value,
-                           void *target) {
-    (void)key;
-    static const struct yaml_key keys[] = {{"enabled", read_anything}, {"salt", read_anything}};
-    return yaml_read_mapping(reader, value, "\"hash_mode\"", keys, ARRAY_LEN(keys), target);
-}
-
-static bool read_redaction(struct yaml_reader *reader, const yaml_node_t *key, const yaml_node_t *value,
-                           void *target) {
-    static const struct yaml_key keys[] = {{"patterns", read_anything},
-                                           {"paths", read_anything},
-                                           {"hash_mode", read_hash_mode},
-                                           {"disable_gitleaks", read_anything}};
-    struct config_file *config = target;
-    warn(reader, key, "\"redaction\" is not implemented yet and has no effect", config);
-    return yaml_read_mapping(reader, value, "\"redaction\"", keys, ARRAY_LEN(keys), target);
-}
-
-static bool read_secrets(struct yaml_reader *reader, const yaml_node_t *key, const yaml_node_t *value,
-                         void *target) {
-    (void)key;
-    static const struct yaml_key keys[] = {
-        {"local", read_anything}, {"env", read_anything}, {"files", read_anything}};
-    return yaml_read_mapping(reader, value, "\"secrets\"", keys, ARRAY_LEN(keys), target);
-}
-
-static bool read_sensitive_data(struct yaml_reader *reader, const yaml_node_t *key, const yaml_node_t *value,
-                                void *target) {
-    static const struct yaml_key keys[] = {{"secrets", read_secrets}};
-    struct config_file *config = target;
-    warn(reader, key, "\"sensitive_data\" is not implemented yet and has no effect", config);
-    return yaml_read_mapping(reader, value, "\"sensitive_data\"", keys, ARRAY_LEN(keys), target);
-}
 
 /* ---- numbers ---- */
 
@@ -373,8 +323,8 @@ bool config_file_parse(const char *path, const char *text, size_t size, struct c
         {"wasm_memory_limit_mb", read_memory_limit},
         {"max_evidence_size_bytes", read_max_evidence},
         {"security", read_security},
-        {"redaction", read_redaction},
-        {"sensitive_data", read_sensitive_data},
+        {"redaction", config_read_redaction},
+        {"sensitive_data", config_read_sensitive_data},
     };
     struct config_file config = {.path = copy_text(path, strlen(path))};
     struct yaml_reader reader;

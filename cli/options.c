@@ -30,6 +30,15 @@ enum option_id {
     OPT_DIR,
     OPT_JOBS,
     OPT_ORDERED,
+    OPT_PATTERN,
+    OPT_PATH,
+    OPT_SECRET_ENV,
+    OPT_SECRET_FILE,
+    OPT_RULES_FILE,
+    OPT_LIST_RULES,
+    OPT_JSON,
+    OPT_METRICS,
+    OPT_LOG_FORMAT,
     OPT_QUIET,
     OPT_VERBOSE,
     OPT_HELP,
@@ -60,9 +69,22 @@ static const struct option_spec {
     {OPT_ENV, "env", 0, "NAME=VALUE", COMMAND_RUN, "set a variable for it; may be given again"},
     {OPT_DIR, "dir", 0, "HOST[:GUEST]", COMMAND_RUN,
      "let it read and write below the directory HOST,\nwhich it sees as GUEST; may be given again"},
+    {OPT_PATTERN, "pattern", 0, "REGEX", COMMAND_REDACT,
+     "replace what this regular expression matches, or its\nfirst group; may be given again"},
+    {OPT_PATH, "path", 0, "PATH", COMMAND_REDACT,
+     "with --json: replace what stands under this path,\nsuch as password or db.credentials.*; may be given\nagain"},
+    {OPT_SECRET_ENV, "secret-env", 0, "NAME", COMMAND_REDACT,
+     "replace the value of this variable; may be given\nagain"},
+    {OPT_SECRET_FILE, "secret-file", 0, "FILE", COMMAND_REDACT,
+     "replace what is in this file, without the newline at\nits end; may be given again"},
+    {OPT_RULES_FILE, "rules-file", 0, "FILE", COMMAND_REDACT,
+     "take rules of a file in gitleaks' format besides, not\nthose of the file that the configuration names"},
+    {OPT_JSON, "json", 0, NULL, COMMAND_REDACT,
+     "the input is JSON, one value or one on each line, and\nso is the output; paths apply as well"},
+    {OPT_LIST_RULES, "list-rules", 0, NULL, COMMAND_REDACT, "print the identifiers of all rules, and end"},
     {OPT_NAME, "name", 0, "NAME", COMMAND_MODULES & ~COMMAND_BATCH,
      "its name for grants and logs (default: the file's\nname without extension)"},
-    {OPT_CONFIG, "config", 0, "FILE", COMMAND_MODULES,
+    {OPT_CONFIG, "config", 0, "FILE", COMMAND_MODULES | COMMAND_REDACT,
      "this configuration file (default: reglet/config.yaml\nin $XDG_CONFIG_HOME, or else "
      "~/.reglet/config.yaml)"},
     {OPT_CA_FILE, "ca-file", 0, "FILE", COMMAND_MODULES,
@@ -83,10 +105,16 @@ static const struct option_spec {
     {OPT_OLDER_THAN, "older-than", 0, "DURATION", COMMAND_CACHE, "prune: what was not used for so long"},
     {OPT_MAX_SIZE, "max-size", 0, "SIZE", COMMAND_CACHE,
      "prune: what was used least recently, until at most\nso many bytes are left, such as 500M (default: 2G)"},
-    {OPT_FORMAT, "format", 0, "json|table", COMMAND_PLUGINS | COMMAND_CACHE | COMMAND_VERSION,
+    {OPT_FORMAT, "format", 0, "json|table",
+     COMMAND_PLUGINS | COMMAND_CACHE | COMMAND_REDACT | COMMAND_VERSION,
      "how to print (default: table on a terminal, json\notherwise; schema: as it is; version: table)"},
-    {OPT_QUIET, "quiet", 'q', NULL, COMMAND_MODULES, "only results and errors"},
-    {OPT_VERBOSE, "verbose", 'v', NULL, COMMAND_MODULES, "debug messages too"},
+    {OPT_METRICS, "metrics", 0, "FILE", COMMAND_BATCH,
+     "at the end, replace this file by what was counted,\nin Prometheus' text format"},
+    {OPT_LOG_FORMAT, "log-format", 0, "json|text", COMMAND_MODULES,
+     "how messages on standard error are written\n(default: text)"},
+    {OPT_QUIET, "quiet", 'q', NULL, COMMAND_MODULES | COMMAND_REDACT, "only results and errors"},
+    {OPT_VERBOSE, "verbose", 'v', NULL, COMMAND_MODULES | COMMAND_REDACT,
+     "debug messages too; redact: in the end, what was\nreplaced"},
     {OPT_HELP, "help", 'h', NULL, ~0u, "this text"},
     {OPT_VERSION, "version", 'V', NULL, COMMAND_VERSION, "the same as the command"},
 };
@@ -178,6 +206,14 @@ static int set_format(struct options *options, const char *value) {
     return EXIT_OK;
 }
 
+static int set_log_format(const struct options *options, const char *value) {
+    bool json = strcmp(value, "json") == 0;
+    if (!json && strcmp(value, "text") != 0)
+        return bad_usage(options->command, "--log-format should be json or text, not \"%s\"", value);
+    log_set_json(json);
+    return EXIT_OK;
+}
+
 static int set_env(struct options *options, const char *value) {
     const char *equals = strchr(value, '=');
     if (!equals || equals == value)
@@ -218,6 +254,15 @@ static int set_option(struct options *options, enum option_id id, const char *va
     case OPT_DIR: return set_dir(options, value);
     case OPT_JOBS: return set_jobs(options, value);
     case OPT_ORDERED: options->ordered = true; break;
+    case OPT_PATTERN: string_list_add(&options->patterns, copy_text(value, strlen(value))); break;
+    case OPT_PATH: string_list_add(&options->paths, copy_text(value, strlen(value))); break;
+    case OPT_SECRET_ENV: string_list_add(&options->secret_variables, copy_text(value, strlen(value))); break;
+    case OPT_SECRET_FILE: string_list_add(&options->secret_files, copy_text(value, strlen(value))); break;
+    case OPT_RULES_FILE: options->rules_file = value; break;
+    case OPT_LIST_RULES: options->list_rules = true; break;
+    case OPT_JSON: options->json = true; break;
+    case OPT_METRICS: options->metrics_path = value; break;
+    case OPT_LOG_FORMAT: return set_log_format(options, value);
     case OPT_QUIET: options->verbosity = QUIET; break;
     case OPT_VERBOSE: options->verbosity = VERBOSE; break;
     case OPT_HELP: options->help = true; break;
@@ -274,6 +319,12 @@ static int check_together(const struct options *options) {
         return bad_usage(options->command, "--suggest prints YAML; --format does not go with it");
     if (options->no_cache && options->cache_dir)
         return bad_usage(options->command, "--no-cache and --cache-dir do not go together");
+    if (options->list_rules && (options->json || options->operands.count > 0))
+        return bad_usage(options->command, "--list-rules reads nothing: neither files nor --json go with it");
+    if (options->command->bit == COMMAND_REDACT && options->format != FORMAT_DEFAULT && !options->list_rules)
+        return bad_usage(options->command, "--format is for --list-rules");
+    if (options->paths.count > 0 && !options->json)
+        return bad_usage(options->command, "--path needs --json: only JSON has paths");
     return EXIT_OK;
 }
 
@@ -342,6 +393,10 @@ void options_clear(struct options *options) {
     string_list_clear(&options->values);
     string_list_clear(&options->env);
     string_list_clear(&options->dirs);
+    string_list_clear(&options->patterns);
+    string_list_clear(&options->paths);
+    string_list_clear(&options->secret_variables);
+    string_list_clear(&options->secret_files);
     string_list_clear(&options->operands);
 }
 

@@ -41,6 +41,12 @@ struct options {
     bool check;
     int64_t jobs; /* of batch; 0: not given */
     bool ordered;
+    const char *metrics_path; /* of batch; NULL: none is written */
+    struct string_list patterns, paths; /* of redact, as the following */
+    struct string_list secret_variables, secret_files;
+    const char *rules_file;
+    bool list_rules;
+    bool json;
     enum verbosity verbosity;
     struct string_list operands; /* for a command that stops at its first operand, everything after it too */
 };

@@ -2,6 +2,7 @@
 #include "session.h"
 
 #include "command.h"
+#include "redaction.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -71,6 +72,14 @@ static int read_config(struct session *session, const struct options *options) {
     for (size_t i = 0; i < session->config.warnings.count && session->verbosity != QUIET; i++)
         complain(NULL, "warn: %s", session->config.warnings.items[i]);
     return EXIT_OK;
+}
+
+static int make_redactor(struct session *session, const struct options *options) {
+    _cleanup_free_ char *message = NULL;
+    int code = redaction_make(&session->config, options, &session->redactor, &message);
+    if (code != EXIT_OK)
+        complain(options->command->name, "%s", message);
+    return code;
 }
 
 static void warn_of_missing_pin(const struct session *session, const char *name) {
@@ -159,6 +168,7 @@ static void set_limits(reglet_runtime_options *runtime, const struct session *se
     runtime->compiler = options->compiler;
     runtime->cache_mode = session->cache ? REGLET_CACHE_OWN : REGLET_CACHE_SHARED;
     runtime->cache = session->cache;
+    runtime->redactor = session->redactor;
 }
 
 /* What belongs to the options of a runtime and is not needed beyond reglet_runtime_new(). */
@@ -229,6 +239,7 @@ static int make_runtime(const struct session *session, const struct options *opt
     runtime.ca_file = options->ca_file;
     runtime.log = log_event;
     runtime.log_user_data = (void *)&session->verbosity;
+    runtime.metrics = session->metrics;
     reglet_status status = reglet_runtime_new(&runtime, out, err);
     string_list_clear(&lists.protected);
     free(lists.grants);
@@ -313,11 +324,15 @@ static int open_plugin(struct session *session, const struct options *options, r
 int session_begin(struct session *session, const struct options *options, reglet_error **err) {
     *session = (struct session){.verbosity = options->verbosity, .call = REGLET_CALL_OPTIONS_INIT};
     int code = read_config(session, options);
+    if (code == EXIT_OK)
+        code = make_redactor(session, options);
     if (code != EXIT_OK)
         return code;
     code = reglet_cancel_token_new(&session->cancel, err) == REGLET_OK ? EXIT_OK : EXIT_FAILED;
     if (code == EXIT_OK)
         code = make_cache(session, options, err);
+    if (code == EXIT_OK && options->metrics_path)
+        code = reglet_metrics_new(&session->metrics, err) == REGLET_OK ? EXIT_OK : EXIT_FAILED;
     if (code == EXIT_OK) {
         session->call.cancel = session->cancel;
         catch_signals(session->cancel);
@@ -341,6 +356,8 @@ int session_open(struct session *session, const struct options *options, reglet_
 void session_close(struct session *session) {
     loaded_clear(&session->loaded);
     reglet_cache_unref(session->cache);
+    reglet_redactor_unref(session->redactor);
+    reglet_metrics_unref(session->metrics);
     reglet_cancel_token_unref(session->cancel);
     config_file_clear(&session->config);
 }

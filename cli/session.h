@@ -20,6 +20,8 @@ struct session {
     enum verbosity verbosity;
     reglet_cancel_token *cancel; /* cancelled by the first Ctrl-C or SIGTERM */
     reglet_cache *cache;         /* of --cache-dir and --no-cache; NULL: the one in the usual place */
+    reglet_redactor *redactor;   /* of the configuration; NULL: the library's own */
+    reglet_metrics *metrics;     /* of --metrics; NULL: nobody asks */
     reglet_call_options call;
     struct loaded loaded;
     reglet_plugin *plugin; /* of `loaded` */

@@ -45,6 +45,12 @@ char *format_text(const char *format, ...) {
     return text;
 }
 
+void free_secret(void *memory, size_t size) {
+    if (memory)
+        explicit_bzero(memory, size);
+    free(memory);
+}
+
 void string_list_add(struct string_list *list, char *taken) {
     list->items = grow(list->items, list->count + 1, sizeof *list->items);
     list->items[list->count++] = taken;

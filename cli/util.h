@@ -43,6 +43,9 @@ char *copy_text(const char *text, size_t size);
 char *format_text(const char *format, ...) REGLET_PRINTF(1, 2);
 char *format_text_va(const char *format, va_list args) REGLET_PRINTF(1, 0);
 
+/* Wipes what may be secret before it is freed. NULL is allowed. */
+void free_secret(void *memory, size_t size);
+
 /* A growing list of strings that it owns. All zero is an empty one. */
 struct string_list {
     char **items;

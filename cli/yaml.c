@@ -84,6 +84,8 @@ static bool check_size(struct yaml_reader *reader, const char *text, size_t size
         if (problem)
             ok = yaml_fail_at(reader, event.start_mark.line + 1, event.start_mark.column + 1, "%s", problem);
         done = event.type == YAML_STREAM_END_EVENT;
+        if (event.type == YAML_SCALAR_EVENT)
+            explicit_bzero(event.data.scalar.value, event.data.scalar.length);
         yaml_event_delete(&event);
     }
     yaml_parser_delete(&parser);
@@ -105,7 +107,15 @@ bool yaml_reader_open(struct yaml_reader *reader, const char *path, const char *
     return ok;
 }
 
+/* A configuration may hold secrets. */
+static void wipe_scalars(yaml_document_t *document) {
+    for (yaml_node_t *node = document->nodes.start; node < document->nodes.top; node++)
+        if (node->type == YAML_SCALAR_NODE)
+            explicit_bzero(node->data.scalar.value, node->data.scalar.length);
+}
+
 void yaml_reader_close(struct yaml_reader *reader) {
+    wipe_scalars(&reader->document);
     yaml_document_delete(&reader->document);
     free(reader->message);
     reader->message = NULL;
