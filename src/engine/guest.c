@@ -99,6 +99,10 @@ void reglet__guest_exit(struct reglet__guest *guest, uint32_t exit_code) {
     reglet__guest_stop(guest, REGLET_ERR_EXIT, "the plugin exited with code %u", exit_code);
 }
 
+const struct reglet__stop *reglet__guest_stopped(const struct reglet__guest *guest) {
+    return &guest->stop;
+}
+
 const char *reglet__guest_imported_name(const struct reglet__guest *guest) {
     return guest->import->name;
 }
@@ -115,6 +119,14 @@ static bool may_reach(struct reglet__guest *guest, const struct reglet__import *
     return !primes;
 }
 
+static bool run_import(struct reglet__guest *guest, const struct reglet__import *import,
+                       union reglet__slot *slots) {
+    const struct reglet__tap *tap = &guest->options.tap;
+    if (__builtin_expect(tap->call != NULL, false))
+        return tap->call(tap->user_data, guest, import, slots);
+    return import->function(guest, slots);
+}
+
 wasm_trap_t *reglet__guest_trampoline(void *environment, wasmtime_caller_t *caller,
                                       wasmtime_val_raw_t *values, size_t count) {
     (void)count;
@@ -127,7 +139,7 @@ wasm_trap_t *reglet__guest_trampoline(void *environment, wasmtime_caller_t *call
     int64_t begun = measures ? reglet__now() : 0;
     guest->caller = caller;
     guest->import = import;
-    bool go_on = may_reach(guest, import) && import->function(guest, (union reglet__slot *)values);
+    bool go_on = may_reach(guest, import) && run_import(guest, import, (union reglet__slot *)values);
     guest->caller = outer;
     guest->import = outer_import;
     if (guest->options.served)

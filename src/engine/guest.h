@@ -62,6 +62,9 @@ bool reglet__guest_write_u64(struct reglet__guest *guest, uint32_t address, uint
 reglet_status reglet__guest_give(struct reglet__guest *guest, const void *data, uint32_t size,
                                  uint32_t *address, uint32_t *exit_code, reglet_error **err);
 
+/* Why the host ended the call, as far as it did; status REGLET_OK: it did not. */
+const struct reglet__stop *reglet__guest_stopped(const struct reglet__guest *guest);
+
 /* While a host function runs: the name by which the guest imported it. */
 const char *reglet__guest_imported_name(const struct reglet__guest *guest);
 
@@ -96,6 +99,16 @@ struct reglet__import {
     const char *signature; /* such as "iiI->i" or "I->" */
     reglet__host_function function;
     enum reglet__effect effect;
+};
+
+/*
+ * What stands between a guest and everything that it imports: called instead of the function, which it may call. NULL: there
+ * is nothing between.
+ */
+struct reglet__tap {
+    bool (*call)(void *user_data, struct reglet__guest *guest, const struct reglet__import *import,
+                 union reglet__slot *slots);
+    void *user_data;
 };
 
 #endif
