@@ -5,6 +5,7 @@
 #include "batch_reader.h"
 #include "batch_request.h"
 #include "command.h"
+#include "metrics_file.h"
 #include "term.h"
 
 #include <errno.h>
@@ -279,6 +280,8 @@ static int run(const struct options *given) {
     struct batch batch = {.options = &options, .wake_fd = -1};
     if (options.operands.count > 1)
         return bad_usage(options.command, "\"%s\" is one argument too many", options.operands.items[1]);
+    if (options.metrics_path && !metrics_file_check("batch", options.metrics_path))
+        return EXIT_BAD_USAGE;
     if (options.jobs == 0)
         options.jobs = processors();
     int code = open_input(&batch);
@@ -290,6 +293,8 @@ static int run(const struct options *given) {
         if (code == EXIT_OK)
             code = run_batch(&batch);
         session_wake_on_signal(-1);
+        if (batch.session.metrics && !metrics_file_write("batch", options.metrics_path, batch.session.metrics))
+            code = EXIT_FAILED;
         session_close(&batch.session);
         close(batch.wake_fd);
     }

@@ -39,7 +39,7 @@ _reglet_has_module() {
 _reglet() {
     local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command common plugins options
     command=$(_reglet_command)
-    common='--name --grant --config --ca-file --nameserver --timeout --memory-limit --compiler --cache-dir --no-cache
+    common='--name --grant --config --ca-file --nameserver --timeout --memory-limit --compiler --cache-dir --no-cache --log-format
         --quiet --verbose --help'
     plugins="$common --fresh-init --format"
     COMPREPLY=()
@@ -53,9 +53,13 @@ _reglet() {
         mapfile -t COMPREPLY < <(compgen -W 'auto fast optimizing' -- "$word")
         return
         ;;
-    --config | --values | --ca-file)
+    --config | --values | --metrics | --ca-file)
         compopt -o filenames 2>/dev/null
         mapfile -t COMPREPLY < <(compgen -f -- "$word")
+        return
+        ;;
+    --log-format)
+        mapfile -t COMPREPLY < <(compgen -W 'json text' -- "$word")
         return
         ;;
     --dir | --cache-dir)
@@ -78,7 +82,7 @@ _reglet() {
     grants) options="$plugins --ask --suggest" ;;
     observe) options="$plugins --values --check" ;;
     batch)
-        options="${plugins/--name /} --check --jobs --ordered"
+        options="${plugins/--name /} --check --jobs --ordered --metrics"
         options=${options/--format /}
         ;;
     run) options="$common --env --dir" ;;

@@ -643,5 +643,56 @@ class Scaling(BatchTest):
         self.assert_complete("parallel", ordered=True)
 
 
+class MetricsTest(BatchTest):
+    def setUp(self):
+        super().setUp()
+        self.file = os.path.join(self.scratch, "reglet.prom")
+
+    def samples(self):
+        with open(self.file, encoding="utf-8") as file:
+            return dict(one.rsplit(" ", 1) for one in file.read().splitlines() if not one.startswith("#"))
+
+    def test_what_was_counted_replaces_the_file(self):
+        with open(self.file, "w", encoding="utf-8") as file:
+            file.write("what was there before")
+        self.assertEqual(self.batch(line(1) + line(2) + "no request\n", "--metrics", self.file).code, 3)
+        samples = self.samples()
+        self.assertEqual(samples['reglet_calls_total{plugin="result_is_config",outcome="success"}'], "2")
+        self.assertEqual(samples['reglet_duration_seconds_count{plugin="result_is_config",phase="guest"}'], "2")
+        self.assertEqual(os.listdir(self.scratch).count("reglet.prom"), 1)
+        self.assertEqual([name for name in os.listdir(self.scratch) if name.endswith(".tmp")], [])
+
+    def test_a_file_that_cannot_be_written_is_said(self):
+        for path, code, words in [("/dev/null", 2, "is no regular file"), (os.path.join(self.scratch, "no/where"), 3, "cannot write")]:
+            result = self.batch(line(1), "--metrics", path)
+            self.assertEqual(result.code, code)
+            self.assertIn(words, result.err)
+
+    def test_a_symlink_is_not_followed(self):
+        target = os.path.join(self.scratch, "target")
+        os.symlink(target, self.file)
+        result = self.batch(line(1), "--metrics", self.file)
+        self.assertEqual(result.code, 2)
+        self.assertFalse(os.path.exists(target))
+
+
+class LogFormatTest(BatchTest):
+    def test_every_line_on_standard_error_is_an_object(self):
+        lines = json.dumps({"plugin": FILE_PLUGIN, "values": {"path": "/etc/shadow"}}) + "\n" + line(2)
+        result = self.batch(lines, "--log-format", "json", "--verbose")
+        events = [json.loads(one) for one in result.err.splitlines()]
+        denials = [one for one in events if one["source"] == "denial"]
+        self.assertTrue(denials)
+        self.assertEqual(denials[0]["plugin"], "file")
+        self.assertEqual(denials[0]["attrs"]["grant"], "fs:read:/etc/shadow")
+        self.assertRegex(denials[0]["time"], r"^20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z$")
+        self.assertTrue(any("2 lines" in one["message"] for one in events))
+
+    def test_another_format_is_refused(self):
+        result = self.batch("", "--log-format", "xml")
+        self.assertEqual(result.code, 2)
+        self.assertIn('--log-format should be json or text, not "xml"', result.err)
+
+
 if __name__ == "__main__":
     unittest.main(verbosity=2)
