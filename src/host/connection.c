@@ -154,7 +154,7 @@ static reglet_status read_plain(struct reglet__host_request *request, struct reg
         ssize_t n = recv(connection->fd, out, size, 0);
         if (n >= 0) {
             *count = (size_t)n;
-            return REGLET_OK;
+            return reglet__host_received(request, *count);
         }
         reglet_status status = after_failure(request, connection, POLLIN, "read from");
         if (status != REGLET_OK)
@@ -169,7 +169,7 @@ static reglet_status write_plain(struct reglet__host_request *request, struct re
         ssize_t n = send(connection->fd, data, size, MSG_NOSIGNAL);
         if (n >= 0) {
             *count = (size_t)n;
-            return REGLET_OK;
+            return reglet__host_sent(request, *count);
         }
         reglet_status status = after_failure(request, connection, POLLOUT, "write to");
         if (status != REGLET_OK)
@@ -181,7 +181,7 @@ static reglet_status write_plain(struct reglet__host_request *request, struct re
 reglet_status reglet__connection_read(struct reglet__host_request *request,
                                       struct reglet__connection *connection, void *out, size_t size,
                                       size_t *count) {
-    reglet_status status = reglet__interrupt_check(&request->interrupt);
+    reglet_status status = reglet__host_check(request);
     if (status != REGLET_OK)
         return status;
     if (connection->ssl)
@@ -192,10 +192,10 @@ reglet_status reglet__connection_read(struct reglet__host_request *request,
 reglet_status reglet__connection_write(struct reglet__host_request *request,
                                        struct reglet__connection *connection, const void *data, size_t size) {
     const char *at = data;
-    reglet_status status = REGLET_OK;
+    reglet_status status = reglet__host_may_send(request, size);
     while (size > 0 && status == REGLET_OK) {
         size_t count = 0;
-        status = reglet__interrupt_check(&request->interrupt);
+        status = reglet__host_check(request);
         if (status == REGLET_OK && connection->ssl)
             status = reglet__connection_write_tls(request, connection, at, size, &count);
         else if (status == REGLET_OK)

@@ -115,8 +115,11 @@ static reglet_status decide(struct reglet__host_request *request, const char *as
     struct reglet__decision decision = {0};
     reglet_error *error = NULL;
     reglet_status status = reglet__policy_ask(request->host->policy, asked, &decision, &error);
+    const struct reglet__host_asked what = {NULL, asked, asked};
     if (status == REGLET_OK && !decision.allowed)
-        status = reglet__host_deny(request, &decision, asked, asked);
+        status = reglet__host_deny(request, &decision, &what, asked);
+    else if (status == REGLET_OK)
+        reglet__host_tell(request, &decision, &what, NULL);
     else if (status == REGLET_ERR_INVALID_GRANT)
         status = reglet__host_fail(request, "validation", "EINVAL",
                                    "the request asks for nothing that can be granted: %s",
@@ -136,7 +139,9 @@ static reglet_status ask(struct reglet_host_call *call) {
     if (!call->first) {
         static const struct reglet__decision nothing = {.reason = "the host cannot tell what it asks for",
                                                         .for_good = true};
-        return reglet__host_deny(call->request, &nothing, call->function->name, NULL);
+        const struct reglet__host_asked what = {call->function->kind, call->function->name,
+                                                call->function->name};
+        return reglet__host_deny(call->request, &nothing, &what, NULL);
     }
     for (const struct asked *asked = call->first; asked && status == REGLET_OK; asked = asked->next)
         status = decide(call->request, asked->capability);

@@ -240,13 +240,24 @@ static reglet_status read_hostname(struct lookup *lookup) {
 
 /* --- The decision ---------------------------------------------------------------------------------------- */
 
-static reglet_status deny(struct lookup *lookup, const struct reglet__decision *decision) {
-    char text[REGLET__ADDRESS_TEXT], asked[REGLET__HOST_NAME_SIZE + 16];
+static reglet_status deny(struct lookup *lookup, const struct reglet__decision *decision, const char *name) {
+    char phrase[REGLET__HOST_NAME_SIZE + 16];
     _cleanup_free_ char *grant = reglet__policy_lookup_suggest(&lookup->host);
+    snprintf(phrase, sizeof phrase, "look up %s", name);
+    const struct reglet__host_asked asked = {"network:outbound", name, phrase};
+    return reglet__host_deny(lookup->request, decision, &asked, grant);
+}
+
+/* Tells of the decision on asking the system. */
+static reglet_status obey(struct lookup *lookup, const struct reglet__decision *decision) {
+    char text[REGLET__ADDRESS_TEXT];
     const char *name =
         lookup->host.name[0] ? lookup->host.name : reglet__address_text(&lookup->host.address, text);
-    snprintf(asked, sizeof asked, "look up %s", name);
-    return reglet__host_deny(lookup->request, decision, asked, grant);
+    if (!decision->allowed)
+        return deny(lookup, decision, name);
+    const struct reglet__host_asked asked = {"network:outbound", name, NULL};
+    reglet__host_tell(lookup->request, decision, &asked, NULL);
+    return REGLET_OK;
 }
 
 /* A nameserver of the plugin's own, "host:port" or a host alone. */
@@ -284,7 +295,7 @@ static reglet_status decide(struct lookup *lookup) {
     if (nameserver[0])
         return use_own_nameserver(lookup, nameserver);
     lookup->servers = *request->host->setup->nameservers;
-    return decision.allowed ? REGLET_OK : deny(lookup, &decision);
+    return obey(lookup, &decision);
 }
 
 /* --- Answers --------------------------------------------------------------------------------------------- */

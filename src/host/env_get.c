@@ -16,10 +16,10 @@ static const char *find(const struct reglet__host *host, const char *name) {
 
 static reglet_status deny(struct reglet__host_request *request, const struct reglet__decision *decision,
                           const char *name) {
-    char asked[512];
+    char phrase[512];
     _cleanup_free_ char *grant = reglet__policy_env_suggest(name);
-    snprintf(asked, sizeof asked, "read the environment variable %s", name);
-    return reglet__host_deny(request, decision, asked, grant);
+    snprintf(phrase, sizeof phrase, "read the environment variable %s", name);
+    return reglet__host_deny(request, decision, &(struct reglet__host_asked){"env", name, phrase}, grant);
 }
 
 REGLET__HOST_FUNCTION(env_get) {
@@ -33,7 +33,9 @@ REGLET__HOST_FUNCTION(env_get) {
     struct reglet__decision decision = reglet__policy_env(request->host->policy, name);
     if (!decision.allowed)
         return deny(request, &decision, name);
+    reglet__host_tell(request, &decision, &(struct reglet__host_asked){"env", name, NULL}, NULL);
     const char *value = find(request->host, name);
+    reglet__decisions_moved(request->host->decisions, value ? strlen(value) : 0, 0);
     status = reglet__host_put_bool(request, "found", value != NULL);
     return status == REGLET_OK && value ? reglet__host_put_string(request, "value", value) : status;
 }

@@ -28,7 +28,7 @@ struct command {
 /* What a command wrote to one stream, up to the limit. */
 struct output {
     struct reglet__buf text;
-    bool truncated;
+    uint64_t cut; /* bytes beyond it */
 };
 
 /* --- The request ------------------------------------------------------------------------------------------ */
@@ -96,16 +96,18 @@ static reglet_status open_directory(struct reglet__host_request *request, const 
 
 /* Reads once; what is beyond the limit is thrown away, so that the command does not block. Closes the pipe at its end.
  * *count: the bytes that were read. */
-static reglet_status read_some(int *pipe, struct output *output, size_t *count) {
+static reglet_status read_some(struct reglet__host_request *request, int *pipe, struct output *output,
+                               size_t *count) {
     char chunk[CHUNK];
     ssize_t size = read(*pipe, chunk, sizeof chunk);
     *count = size > 0 ? (size_t)size : 0;
+    reglet__decisions_moved(request->host->decisions, *count, 0);
     if (size == 0)
         close(take_fd(*pipe));
     if (size <= 0)
         return REGLET_OK;
     size_t room = output->text.max - output->text.size;
-    output->truncated |= *count > room;
+    output->cut += *count > room ? *count - room : 0;
     return reglet__buf_append(&output->text, chunk, *count < room ? *count : room);
 }
 
@@ -120,20 +122,21 @@ static reglet_status follow(struct reglet__host_request *request, struct reglet_
         reglet_status status = reglet__host_wait(request, fds, ARRAY_LEN(fds), REGLET__NEVER, &ready);
         for (size_t i = 0, count; i < 2 && status == REGLET_OK; i++)
             if (fds[i].revents)
-                status = read_some(&child->output[i], &output[i], &count);
+                status = read_some(request, &child->output[i], &output[i], &count);
         if (status != REGLET_OK || fds[2].revents)
             return status;
     }
 }
 
 /* Reads what is in the pipes now. Others may hold them still, and even go on writing. */
-static reglet_status drain(struct reglet__child *child, struct output output[2]) {
+static reglet_status drain(struct reglet__host_request *request, struct reglet__child *child,
+                           struct output output[2]) {
     reglet_status status = REGLET_OK;
     for (size_t i = 0; i < 2; i++) {
         size_t total = 0, count = 1;
         for (; status == REGLET_OK && child->output[i] >= 0 && count > 0 && total < REGLET__MAX_BODY_BYTES;
              total += count)
-            status = read_some(&child->output[i], &output[i], &count);
+            status = read_some(request, &child->output[i], &output[i], &count);
     }
     return status;
 }
@@ -154,8 +157,8 @@ static reglet_status put_output(struct reglet__host_request *request, const stru
         status = reglet__host_put_text(request, "stderr", output[1].text.data ? output[1].text.data : "",
                                        output[1].text.size);
     if (status == REGLET_OK)
-        status = reglet__host_put_bool(request, "stdout_truncated", output[0].truncated);
-    return status == REGLET_OK ? reglet__host_put_bool(request, "stderr_truncated", output[1].truncated)
+        status = reglet__host_put_bool(request, "stdout_truncated", output[0].cut > 0);
+    return status == REGLET_OK ? reglet__host_put_bool(request, "stderr_truncated", output[1].cut > 0)
                                : status;
 }
 
@@ -208,6 +211,14 @@ static bool is_answer(struct reglet__host_request *request, reglet_status status
             reglet__interrupt_check(reglet__guest_interrupt(request->guest)) == REGLET_OK);
 }
 
+static void say_cut(const struct reglet__host_request *request, const struct output output[2]) {
+    static const char *const names[] = {"stdout", "stderr"};
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (output[i].cut > 0)
+            reglet__quota_cut(request->host->quotas, "%llu bytes written to %s by a command were cut off",
+                              (unsigned long long)output[i].cut, names[i]);
+}
+
 static reglet_status run(struct reglet__host_request *request, const struct command *command,
                          const struct reglet__child_plan *plan, struct output output[2]) {
     _cleanup_child_ struct reglet__child child = REGLET__CHILD_INIT;
@@ -227,7 +238,8 @@ static reglet_status run(struct reglet__host_request *request, const struct comm
         return status;
     end.is_timeout = status == REGLET_ERR_TIMEOUT;
     end.duration_ms = (reglet__now() - started) / REGLET__NS_PER_MS;
-    status = drain(&child, output);
+    status = drain(request, &child, output);
+    say_cut(request, output);
     return status == REGLET_OK ? respond(request, command, &end, output) : status;
 }
 
@@ -241,6 +253,8 @@ REGLET__HOST_FUNCTION(exec_command) {
         status = reglet__exec_guard(request, command.name, command.args, command.arg_count, &allowed);
     if (status == REGLET_OK)
         status = open_directory(request, command.directory, &directory);
+    if (status == REGLET_OK)
+        status = reglet__host_take(request, REGLET__QUOTA_COMMANDS, 1);
     if (status != REGLET_OK)
         return status;
     if (command.variables)

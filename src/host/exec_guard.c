@@ -35,12 +35,38 @@ static const char *say(struct reglet__host_request *request, const struct candid
     return text ? text : "run a command";
 }
 
-/* The grant is the one for the command as it was asked for: what its file is, is not told. */
+/* The command as it was asked for, and the file that it is; as it was asked for alone without memory. */
+static const char *name_file(struct reglet__host_request *request, const struct candidate *candidate) {
+    const char *asked = candidate->command.asked, *file = candidate->command.file;
+    if (!file || strcmp(asked, file) == 0)
+        return asked;
+    size_t size = strlen(asked) + strlen(file) + sizeof " ()";
+    char *text = reglet__arena_alloc(&request->arena, size);
+    if (text)
+        snprintf(text, size, "%s (%s)", asked, file);
+    return text ? text : asked;
+}
+
+/* The grant is the one for the command as it was asked for: what its file is, the plugin is not told. */
 static reglet_status deny(struct reglet__host_request *request, const struct candidate *candidate,
                           const struct reglet__decision *decision) {
     const struct reglet__command_request asked = {.asked = candidate->command.asked};
+    const struct reglet__host_asked what = {"exec", name_file(request, candidate), say(request, candidate)};
     _cleanup_free_ char *grant = reglet__policy_exec_suggest(&asked);
-    return reglet__host_deny(request, decision, say(request, candidate), grant);
+    return reglet__host_deny(request, decision, &what, grant);
+}
+
+/* What a script's interpreter writes is the script's. */
+static void tell_allowed(struct reglet__host_request *request, const struct candidate *candidate,
+                         const struct reglet__decision *decision) {
+    struct reglet__decisions *decisions = request->host->decisions;
+    if (!reglet__decisions_want(decisions, true))
+        return;
+    size_t serving = decisions->serving;
+    const struct reglet__host_asked what = {"exec", name_file(request, candidate), NULL};
+    reglet__host_tell(request, decision, &what, NULL);
+    if (candidate->script)
+        decisions->serving = serving;
 }
 
 /* Why a command that may be run cannot be. */
@@ -82,6 +108,7 @@ static reglet_status judge(struct reglet__host_request *request, struct candidat
         host->policy, host->environment, host->environment_count, &candidate->command, out, &error);
     if (!decision.allowed)
         return deny(request, candidate, &decision);
+    tell_allowed(request, candidate, &decision);
     return error ? explain(request, candidate, error) : REGLET_OK;
 }
 

@@ -1,4 +1,4 @@
-/* Errors that a plugin can act on, and the guard: how a refusal is told. */
+/* Errors that a plugin can act on, and the guard: how a decision is told. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <stdarg.h>
@@ -94,6 +94,46 @@ reglet_status reglet__host_fail_errno(struct reglet__host_request *request, cons
                              reglet__errno_text(error_number));
 }
 
+/* --- What ends the call ----------------------------------------------------------------------------------- */
+
+reglet_status reglet__host_take(struct reglet__host_request *request, enum reglet__quota quota, uint64_t n) {
+    if (reglet__quota_take(request->host->quotas, request->guest, quota, n) == REGLET_OK)
+        return REGLET_OK;
+    request->ended = true;
+    return REGLET__HOST_ANSWERED;
+}
+
+/* What else would have come nobody knows. */
+reglet_status reglet__host_received(struct reglet__host_request *request, uint64_t n) {
+    const struct reglet__quotas *quotas = request->host->quotas;
+    reglet__decisions_moved(request->host->decisions, n, 0);
+    reglet_status status = reglet__host_take(request, REGLET__QUOTA_NETWORK_IN_BYTES, n);
+    if (status != REGLET_OK)
+        reglet__quota_cut(
+            quotas, "%llu bytes or more received over the network were cut off",
+            (unsigned long long)(n - reglet__quota_left(quotas, REGLET__QUOTA_NETWORK_IN_BYTES)));
+    return status;
+}
+
+reglet_status reglet__host_may_send(struct reglet__host_request *request, uint64_t n) {
+    struct reglet__quotas *quotas = request->host->quotas;
+    if (reglet__quota_check(quotas, request->guest, REGLET__QUOTA_NETWORK_OUT_BYTES, n) == REGLET_OK)
+        return REGLET_OK;
+    reglet__quota_cut(quotas, "%llu bytes that were to be sent over the network were cut off",
+                      (unsigned long long)n);
+    request->ended = true;
+    return REGLET__HOST_ANSWERED;
+}
+
+reglet_status reglet__host_sent(struct reglet__host_request *request, uint64_t n) {
+    reglet__decisions_moved(request->host->decisions, 0, n);
+    return reglet__host_take(request, REGLET__QUOTA_NETWORK_OUT_BYTES, n);
+}
+
+reglet_status reglet__host_check(const struct reglet__host_request *request) {
+    return request->ended ? REGLET__HOST_ANSWERED : reglet__interrupt_check(&request->interrupt);
+}
+
 reglet_status reglet__host_wait(struct reglet__host_request *request, struct pollfd *fds, size_t count,
                                 int64_t until, int *ready) {
     return reglet__interrupt_wait(&request->interrupt, fds, count, until, ready);
@@ -101,36 +141,44 @@ reglet_status reglet__host_wait(struct reglet__host_request *request, struct pol
 
 /* --- The guard ------------------------------------------------------------------------------------------- */
 
-/* One line for the log, as the plugin is told: what was asked, why it was refused, and what would allow it. */
-void reglet__host_report(struct reglet__host_request *request, const struct reglet__decision *decision,
-                         const char *asked, const char *grant) {
-    struct reglet__host *host = request->host;
-    if (!host->denied || host->denials >= REGLET__MAX_DENIALS)
+void reglet__host_tell(struct reglet__host_request *request, const struct reglet__decision *decision,
+                       const struct reglet__host_asked *asked, const char *grant) {
+    char phrase[REGLET__MAX_HOST_MESSAGE]; /* a request may name something as large as itself */
+    char what[REGLET__MAX_HOST_MESSAGE];
+    struct reglet__decisions *decisions = request->host->decisions;
+    if (!reglet__decisions_want(decisions, decision->allowed))
         return;
-    host->denials++;
-    char shown[REGLET__MAX_HOST_MESSAGE]; /* a request may name something as large as itself */
-    snprintf(shown, sizeof shown, "%s", asked);
-    host->denied(host->user_data, shown, decision->for_good ? NULL : grant, decision->reason);
+    snprintf(phrase, sizeof phrase, "%s", asked->phrase ? asked->phrase : asked->what);
+    snprintf(what, sizeof what, "%s", asked->what);
+    const struct reglet__decided decided = {.kind = asked->kind,
+                                            .asked = what,
+                                            .phrase = phrase,
+                                            .grant = decision->for_good ? NULL : grant,
+                                            .decision = *decision,
+                                            .is_question = request->is_question};
+    reglet__decisions_add(decisions, &decided);
 }
 
 static reglet_status deny(struct reglet__host_request *request, const struct reglet__decision *decision,
-                          const struct kind *kind, const char *prefix, const char *asked, const char *grant) {
+                          const struct kind *kind, const char *prefix, const struct reglet__host_asked *asked,
+                          const char *grant) {
     bool helps = grant && !decision->for_good;
-    reglet__host_report(request, decision, asked, grant);
-    return reglet__host_fail(request, kind->type, kind->code, "%s: %s: %s%s%s", prefix, asked,
+    reglet__host_tell(request, decision, asked, grant);
+    return reglet__host_fail(request, kind->type, kind->code, "%s: %s: %s%s%s", prefix, asked->phrase,
                              decision->reason, helps ? "; a grant that would allow it: " : "",
                              helps ? grant : "");
 }
 
 reglet_status reglet__host_deny(struct reglet__host_request *request, const struct reglet__decision *decision,
-                                const char *asked, const char *grant) {
+                                const struct reglet__host_asked *asked, const char *grant) {
     return deny(request, decision, &(struct kind){"capability", "EPERM", NULL}, "permission denied", asked,
                 grant);
 }
 
 reglet_status reglet__host_deny_address(struct reglet__host_request *request,
-                                        const struct reglet__decision *decision, const char *asked,
-                                        const char *grant, const char *prefix) {
+                                        const struct reglet__decision *decision,
+                                        const struct reglet__host_asked *asked, const char *grant,
+                                        const char *prefix) {
     return deny(request, decision, &(struct kind){"ssrf_protection", "ESSRF", NULL}, prefix, asked, grant);
 }
 

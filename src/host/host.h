@@ -9,6 +9,7 @@
 #include <reglet/log.h>
 
 #include "engine/guest.h"
+#include "engine/quota.h"
 #include "policy/policy.h"
 #include "wasi/wasi.h"
 
@@ -60,19 +61,15 @@ struct reglet__host {
         *environment; /* "NAME=value", as it was when the runtime was made: env_get, and the PATH */
     size_t environment_count;
 
-    uint64_t log_messages, log_bytes; /* what log_message was given so far */
-    /* Passing one stops the call with OUTPUT_LIMIT; UINT64_MAX: unlimited. */
-    uint64_t max_log_messages, max_log_bytes;
-    unsigned denials; /* reported so far */
+    struct reglet__quotas *quotas; /* the call's */
     unsigned said;    /* events of the library about this call's requests so far */
     bool answering;   /* the guest's allocate runs */
 
     /* An event: level, source, message, request id (of the request, or NULL) and attributes are filled in. Called on the
      * call's thread. */
     void (*log)(void *user_data, reglet_log_event *event);
-    /* A refused request, as in wasi.h. */
-    void (*denied)(void *user_data, const char *asked, const char *grant, const char *reason);
     void *user_data;
+    struct reglet__decisions *decisions; /* the call's; NULL: nobody is told of any */
 };
 
 #endif

@@ -28,7 +28,7 @@ struct reglet__target {
  * The guard of everything that connects: decides on host and port, resolves a name (as the system's resolver, or
  * options.nameservers, has it), judges every address, and leaves out those that are refused. Answers by itself when it is
  * denied (also when no address is left), when the name does not exist (type network, code ENOTFOUND, is_not_found), or
- * cannot be resolved. What is left out is reported as a denial. `endpoint->path` must outlive the target. `ssrf_prefix` as in
+ * cannot be resolved. What is left out is told as a denial. `endpoint->path` must outlive the target. `ssrf_prefix` as in
  * reglet__host_deny_address().
  */
 reglet_status reglet__host_target(struct reglet__host_request *request,
@@ -43,9 +43,15 @@ struct reglet__judgement {
     size_t count; /* at least one, when the endpoint is allowed */
 };
 
-/* The judging half of reglet__host_target(): reports nothing, and answers only when addresses were not found. */
+/* The judging half of reglet__host_target(): tells nothing, and answers only when addresses were not found. */
 reglet_status reglet__host_judge(struct reglet__host_request *request,
                                  const struct reglet__endpoint *endpoint, struct reglet__judgement *out);
+
+/* Tells of the decision on an endpoint, or with an address on that one of it. NO_MEMORY. */
+reglet_status reglet__host_tell_address(struct reglet__host_request *request,
+                                        const struct reglet__endpoint *endpoint,
+                                        const struct reglet__address *address,
+                                        const struct reglet__decision *decision);
 
 /* Reads the members `host` and `port` of the request into an endpoint and adds `address`, both as they were asked, to the
  * response; answers with an error of type validation. */
@@ -111,9 +117,9 @@ void reglet__tls_free(struct reglet__tls *tls);
 /* The store to verify against: NULL when there is no system store, or no memory. Borrowed, may be used from any thread. */
 X509_STORE *reglet__tls_store(struct reglet__tls *tls);
 /* Puts onto a context what all of ours have: TLS 1.2, verification against that store, no sessions, no key log, no tickets
- * kept: also onto one that a library made from ambient settings. Once `interrupt`, which has to outlive its connections, says
- * that the call is over, they are taken for ended. False without a store. */
-bool reglet__tls_harden(struct reglet__tls *tls, SSL_CTX *context, struct reglet__interrupt *interrupt);
+ * kept: also onto one that a library made from ambient settings. The bytes of its connections count for `request`, which has
+ * to outlive them; once that is over, they are taken for ended. False without a store. */
+bool reglet__tls_harden(struct reglet__tls *tls, SSL_CTX *context, struct reglet__host_request *request);
 /* Whom the certificate must be for: the name, or the address, that the plugin wrote. The subject's common name does not
  * count (RFC 9525), and no wildcard matches a part of a label. False without memory. */
 bool reglet__tls_expect(X509_VERIFY_PARAM *param, const struct reglet__endpoint *endpoint);

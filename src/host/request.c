@@ -166,7 +166,7 @@ static reglet_status run(struct reglet__host_request *request, uint64_t packed, 
     if (status == REGLET_OK)
         status = read_context(request);
     if (status == REGLET_OK)
-        status = reglet__interrupt_check(&request->interrupt);
+        status = reglet__host_check(request);
     return status == REGLET_OK ? serve(request) : status;
 }
 
@@ -181,8 +181,12 @@ bool reglet__host_answer(struct reglet__guest *guest, union reglet__slot *slots,
         reglet__guest_stop(guest, REGLET_ERR_BAD_OUTPUT, "the plugin's allocate called a host function");
         return false;
     }
+    if (reglet__quota_take(host->quotas, guest, REGLET__QUOTA_HOST_CALLS, 1) != REGLET_OK)
+        return false;
     const char *callers_id = host->request_id;
+    reglet__decisions_begin(host->decisions, reglet__guest_imported_name(guest));
     reglet_status status = run(&request, slots[0].u64, serve);
+    reglet__decisions_end(host->decisions); /* before the guest's allocate runs, which may ask for more */
     host->request_id = callers_id;
     if (!request.ended)
         status = sort_out(&request, status);

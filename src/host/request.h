@@ -1,12 +1,13 @@
 /*
  * request.h - one request of a plugin to a host function, from the packed JSON that comes in to the packed JSON that goes
- * out; and the guard: how a decision is asked for, reported, and answered.
+ * out; and the guard: how a decision is asked for, told, and answered.
  *
  * A host function is a `serve` that reads members of the request, asks for decisions, acts, and adds members to the
  * response. Whatever ends it early it returns at once:
  *
  *     return reglet__host_fail(request, "network", "ECONNREFUSED", "…");       the response carries an error
- *     return reglet__host_deny(request, &decision, asked, grant);             it was denied: reported, and an error
+ *     reglet__host_tell(request, &decision, &asked, NULL);                    it was allowed: told, and done
+ *     return reglet__host_deny(request, &decision, &asked, grant);            it was denied: told, and an error
  *     return REGLET_ERR_TIMEOUT, …_CANCELLED, …_NO_MEMORY, …_IO               as a wait returned it
  */
 #ifndef REGLET_HOST_REQUEST_H
@@ -27,7 +28,8 @@ struct reglet__host_request {
     struct reglet__interrupt interrupt; /* the earliest of the call's deadline and the request's */
     int64_t started;                    /* reglet__now() */
     struct reglet__json *response;      /* an object; what `serve` adds to */
-    bool ended;                         /* the call was ended by reglet__guest_stop(): nothing is answered */
+    bool is_question;                   /* it only asks what would be decided */
+    bool ended; /* the call was ended by reglet__guest_stop(): nothing is answered */
 };
 
 /* A function's status when it is over and the response says so; passed on like any other that is not REGLET_OK. */
@@ -108,29 +110,54 @@ reglet_status reglet__host_fail_errno(struct reglet__host_request *request, cons
 /* "ECONNREFUSED"; "EIO" for a number that has no name. */
 const char *reglet__errno_name(int error_number);
 
+/* --- What ends the call ----------------------------------------------------------------------------------- */
+
+/* Uses a quota of the call up. REGLET_OK, or REGLET__HOST_ANSWERED: there is not as much left, and the call ends. */
+reglet_status reglet__host_take(struct reglet__host_request *request, enum reglet__quota quota, uint64_t n);
+
+/*
+ * What counts as bytes of the network: see docs/host-functions.md. These are called where the bytes move, by whatever moves them.
+ * `received` comes after it; `may_send` before, and does not count; `sent` after. As above.
+ */
+reglet_status reglet__host_received(struct reglet__host_request *request, uint64_t n);
+reglet_status reglet__host_may_send(struct reglet__host_request *request, uint64_t n);
+reglet_status reglet__host_sent(struct reglet__host_request *request, uint64_t n);
+
+/* Whether the request goes on: reglet__interrupt_check() under its deadline, or REGLET__HOST_ANSWERED once a quota ended it. */
+reglet_status reglet__host_check(const struct reglet__host_request *request);
+
 /* Waits as reglet__interrupt_wait() does, under the request's deadline. */
 reglet_status reglet__host_wait(struct reglet__host_request *request, struct pollfd *fds, size_t count,
                                 int64_t until, int *ready);
 
 /* --- The guard -------------------------------------------------------------------------------------------- */
 
+/* What a decision is about. */
+struct reglet__host_asked {
+    const char *kind;   /* of the capability: "network:outbound"; NULL: `what` is a whole capability */
+    const char *what;   /* "a.example:443", "git" */
+    const char *phrase; /* "connect to a.example:443": for the log, and for the plugin; allowed: not needed */
+};
+
+/* Tells of a decision, also where the request goes on without what was refused. `grant` would allow it; NULL: none, or it is
+ * allowed. What moves after an allowed one, moves for it. */
+void reglet__host_tell(struct reglet__host_request *request, const struct reglet__decision *decision,
+                       const struct reglet__host_asked *asked, const char *grant);
+
 /*
- * Reports a refusal to the log, and answers it: type "capability", code "EPERM", and a message that starts with "permission
+ * Tells of a refusal, and answers it: type "capability", code "EPERM", and a message that starts with "permission
  * denied", says what was asked (such as "connect to a.example:443") and names the grant that would allow it. `grant` may be
  * NULL. Returns as reglet__host_fail().
  */
 reglet_status reglet__host_deny(struct reglet__host_request *request, const struct reglet__decision *decision,
-                                const char *asked, const char *grant);
-
-/* The report alone, where the request goes on without what was refused. */
-void reglet__host_report(struct reglet__host_request *request, const struct reglet__decision *decision,
-                         const char *asked, const char *grant);
+                                const struct reglet__host_asked *asked, const char *grant);
 
 /* The same for an address that is refused as special: type "ssrf_protection", code "ESSRF"; `prefix` begins the message
  * ("SSRF protection" for http_request). */
 reglet_status reglet__host_deny_address(struct reglet__host_request *request,
-                                        const struct reglet__decision *decision, const char *asked,
-                                        const char *grant, const char *prefix);
+                                        const struct reglet__decision *decision,
+                                        const struct reglet__host_asked *asked, const char *grant,
+                                        const char *prefix);
 
 /* An event of the library about this request, such as a header that was dropped. A call has so many of them. */
 void reglet__host_say(const struct reglet__host_request *request, reglet_log_level level, const char *format,

@@ -25,6 +25,17 @@ static size_t choose(const struct reglet__judgement *judgement) {
     return 0;
 }
 
+/* The decision that is the answer. */
+static reglet_status tell(struct reglet__host_request *request, const struct reglet__endpoint *endpoint,
+                          const struct reglet__judgement *judgement) {
+    if (!judgement->endpoint.allowed || judgement->count == 0)
+        return reglet__host_tell_address(request, endpoint, NULL, &judgement->endpoint);
+    size_t chosen = choose(judgement);
+    bool reachable = judgement->decisions[chosen].allowed;
+    return reglet__host_tell_address(request, endpoint, reachable ? NULL : &judgement->addresses[chosen],
+                                     reachable ? &judgement->endpoint : &judgement->decisions[chosen]);
+}
+
 static reglet_status answer(struct reglet__host_request *request, const struct reglet__endpoint *endpoint,
                             const struct reglet__judgement *judgement) {
     char ip[REGLET__ADDRESS_TEXT];
@@ -54,6 +65,10 @@ REGLET__HOST_FUNCTION(ssrf_check) {
     const char *wrong = reglet__endpoint_parse(text, strlen(text), &endpoint);
     if (wrong)
         return reglet__host_fail(request, "validation", "EINVAL", "address \"%.300s\": %s", text, wrong);
+    request->is_question = true;
     status = reglet__host_judge(request, &endpoint, &judgement);
+    reglet_status told = tell(request, &endpoint, &judgement);
+    if (told != REGLET_OK)
+        return told;
     return status == REGLET_OK ? answer(request, &endpoint, &judgement) : status;
 }

@@ -47,30 +47,33 @@ socklen_t reglet__address_sockaddr(const struct reglet__address *address, uint16
     return sizeof in;
 }
 
-/* "connect to a.example:443", or with an address "connect to a.example:443 (10.0.0.1)"; NULL without memory. */
-static const char *asked(struct reglet__host_request *request, const struct reglet__endpoint *endpoint,
-                         const struct reglet__address *address) {
+static const char connect_to[] = "connect to ";
+
+/* "a.example:443", or with an address "a.example:443 (10.0.0.1)". False without memory. */
+static bool asked(struct reglet__host_request *request, const struct reglet__endpoint *endpoint,
+                  const struct reglet__address *address, struct reglet__host_asked *out) {
     char ip[REGLET__ADDRESS_TEXT];
     _cleanup_free_ char *place = reglet__endpoint_text(endpoint);
-    if (!place)
-        return NULL;
-    size_t size = strlen(place) + sizeof ip + sizeof "connect to  ()";
-    char *text = reglet__arena_alloc(&request->arena, size);
-    if (text && address && endpoint->name[0])
-        snprintf(text, size, "connect to %s (%s)", place, reglet__address_text(address, ip));
-    else if (text)
-        snprintf(text, size, "connect to %s", place);
-    return text;
+    size_t size = place ? sizeof connect_to + strlen(place) + sizeof ip + sizeof " ()" : 0;
+    char *text = place ? reglet__arena_alloc(&request->arena, size) : NULL;
+    if (!text)
+        return false;
+    if (address && endpoint->name[0])
+        snprintf(text, size, "%s%s (%s)", connect_to, place, reglet__address_text(address, ip));
+    else
+        snprintf(text, size, "%s%s", connect_to, place);
+    *out = (struct reglet__host_asked){"network:outbound", text + sizeof connect_to - 1, text};
+    return true;
 }
 
 static reglet_status deny_endpoint(struct reglet__host_request *request,
                                    const struct reglet__endpoint *endpoint,
                                    const struct reglet__decision *decision) {
     _cleanup_free_ char *grant = decision->for_good ? NULL : reglet__policy_connect_suggest(endpoint);
-    const char *what = asked(request, endpoint, NULL);
-    if (!what)
+    struct reglet__host_asked what;
+    if (!asked(request, endpoint, NULL, &what))
         return REGLET_ERR_NO_MEMORY;
-    return reglet__host_deny(request, decision, what, grant);
+    return reglet__host_deny(request, decision, &what, grant);
 }
 
 static reglet_status deny_address(struct reglet__host_request *request,
@@ -79,10 +82,10 @@ static reglet_status deny_address(struct reglet__host_request *request,
                                   const struct reglet__decision *decision, const char *prefix) {
     _cleanup_free_ char *grant =
         decision->for_good ? NULL : reglet__policy_address_suggest(endpoint, address);
-    const char *what = asked(request, endpoint, address);
-    if (!what)
+    struct reglet__host_asked what;
+    if (!asked(request, endpoint, address, &what))
         return REGLET_ERR_NO_MEMORY;
-    return reglet__host_deny_address(request, decision, what, grant, prefix);
+    return reglet__host_deny_address(request, decision, &what, grant, prefix);
 }
 
 /* All addresses of the endpoint; answers when there are none. */
@@ -109,28 +112,50 @@ reglet_status reglet__host_judge(struct reglet__host_request *request,
     return status;
 }
 
-/* A name that keeps at least one address: those that were left out are reported as denials, and are no error. */
-static reglet_status report_left_out(struct reglet__host_request *request,
-                                     const struct reglet__endpoint *endpoint,
-                                     const struct reglet__judgement *judgement) {
-    for (size_t i = 0; i < judgement->count; i++) {
-        const struct reglet__address *address = &judgement->addresses[i];
-        if (judgement->decisions[i].allowed)
-            continue;
-        _cleanup_free_ char *grant = reglet__policy_address_suggest(endpoint, address);
-        const char *what = asked(request, endpoint, address);
-        if (!what)
-            return REGLET_ERR_NO_MEMORY;
-        reglet__host_report(request, &judgement->decisions[i], what, grant);
-    }
+reglet_status reglet__host_tell_address(struct reglet__host_request *request,
+                                        const struct reglet__endpoint *endpoint,
+                                        const struct reglet__address *address,
+                                        const struct reglet__decision *decision) {
+    _cleanup_free_ char *grant = NULL;
+    struct reglet__host_asked what;
+    if (!reglet__decisions_want(request->host->decisions, decision->allowed))
+        return REGLET_OK;
+    if (!decision->allowed)
+        grant = address ? reglet__policy_address_suggest(endpoint, address)
+                        : reglet__policy_connect_suggest(endpoint);
+    if (!asked(request, endpoint, address, &what))
+        return REGLET_ERR_NO_MEMORY;
+    reglet__host_tell(request, decision, &what, grant);
     return REGLET_OK;
+}
+
+/* A name that keeps at least one address: those that were left out are told as refused, and are no error. */
+static reglet_status tell_left_out(struct reglet__host_request *request,
+                                   const struct reglet__endpoint *endpoint,
+                                   const struct reglet__judgement *judgement) {
+    reglet_status status = REGLET_OK;
+    for (size_t i = 0; i < judgement->count && status == REGLET_OK; i++)
+        if (!judgement->decisions[i].allowed)
+            status = reglet__host_tell_address(request, endpoint, &judgement->addresses[i],
+                                               &judgement->decisions[i]);
+    return status;
+}
+
+/* Decides on host and port, and tells that it is allowed before it is found where that leads. */
+static reglet_status judge(struct reglet__host_request *request, const struct reglet__endpoint *endpoint,
+                           struct reglet__judgement *out) {
+    reglet_status status = reglet__host_judge(request, endpoint, out);
+    if (!out->endpoint.allowed)
+        return status;
+    reglet_status told = reglet__host_tell_address(request, endpoint, NULL, &out->endpoint);
+    return status == REGLET_OK ? told : status;
 }
 
 reglet_status reglet__host_target(struct reglet__host_request *request,
                                   const struct reglet__endpoint *endpoint, const char *ssrf_prefix,
                                   struct reglet__target *out) {
     struct reglet__judgement judgement;
-    reglet_status status = reglet__host_judge(request, endpoint, &judgement);
+    reglet_status status = judge(request, endpoint, &judgement);
     if (status != REGLET_OK)
         return status;
     if (!judgement.endpoint.allowed)
@@ -141,5 +166,5 @@ reglet_status reglet__host_target(struct reglet__host_request *request,
             out->addresses[out->address_count++] = judgement.addresses[i];
     if (out->address_count == 0)
         return deny_address(request, endpoint, &judgement.addresses[0], &judgement.decisions[0], ssrf_prefix);
-    return report_left_out(request, endpoint, &judgement);
+    return tell_left_out(request, endpoint, &judgement);
 }

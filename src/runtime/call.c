@@ -1,7 +1,10 @@
 #define _GNU_SOURCE
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "audit/audit.h"
+#include "runtime/events.h"
 #include "runtime/internal.h"
 #include "util/cleanup.h"
 #include "util/fail.h"
@@ -12,51 +15,77 @@
 /* The rooms' state of one call, on the stack of its thread. */
 struct call {
     const struct call_setup *setup;
+    struct reglet__quotas quotas;
     struct reglet__host host;
     struct reglet__wasi_options wasi_options; /* the room works on them as they are */
     struct reglet__wasi *wasi;
     struct reglet__guest *guest;
     const char **args; /* args[0] is the plugin's name */
+    struct events events;
+    struct reglet__decisions decisions;
+    struct reglet__audit audit; /* without a callback: none */
+    uint64_t denials;
 };
 
-/* --- Events of a call ------------------------------------------------------------------------------------ */
-
-static void send_event(const struct call *call, reglet_log_event *event) {
-    if (call->setup->primes)
-        return;
-    event->plugin = call->setup->visit->plugin->name;
-    if (!event->request_id)
-        event->request_id = call->host.request_id;
-    reglet__runtime_log(call->setup->visit->plugin->runtime, event);
-}
+/* --- Events of a call: see events.h ---------------------------------------------------------------------- */
 
 static void host_said(void *user_data, reglet_log_event *event) {
-    send_event(user_data, event);
+    struct call *call = user_data;
+    if (!event->request_id)
+        event->request_id = call->host.request_id;
+    reglet__events_add(&call->events, event);
 }
 
 static void line_written(void *user_data, int stream, const char *text, size_t size) {
-    _cleanup_free_ char *line = reglet__clean_line_dup(text, size);
-    reglet_log_event event = {.level = stream == STDERR_FILENO ? REGLET_LOG_WARN : REGLET_LOG_INFO,
-                              .source = stream == STDERR_FILENO ? REGLET_LOG_STDERR : REGLET_LOG_STDOUT,
-                              .message = line ? line : "(a line was lost: out of memory)"};
-    send_event(user_data, &event);
+    struct call *call = user_data;
+    reglet__events_add_line(&call->events, stream, text, size);
 }
 
-static void request_denied(void *user_data, const char *asked, const char *grant, const char *reason) {
-    _cleanup_free_ char *clean_asked = reglet__clean_line_dup(asked, strlen(asked));
-    _cleanup_free_ char *clean_grant = grant ? reglet__clean_line_dup(grant, strlen(grant)) : NULL;
-    const reglet_log_attr attrs[] = {{"asked", "string", clean_asked ? clean_asked : ""},
-                                     {"reason", "string", reason ? reason : ""},
-                                     {"grant", "string", clean_grant}};
-    reglet_log_event event = {.level = REGLET_LOG_WARN,
-                              .source = REGLET_LOG_DENIAL,
-                              .message = "permission denied",
-                              .attrs = attrs,
-                              .attr_count = clean_grant ? 3 : 2};
-    send_event(user_data, &event);
+/* A guest can be refused as often as it likes, but is not written about without end; the audit has them all. */
+static void log_denial(struct call *call, const struct reglet__decided *decided) {
+    if (call->denials++ >= REGLET__MAX_DENIALS)
+        return;
+    _cleanup_free_ char *phrase = reglet__decided_phrase(decided);
+    reglet__events_add_denial(&call->events, call->host.request_id, phrase ? phrase : "(out of memory)",
+                              decided->grant, decided->decision.reason);
+}
+
+static void decided(void *user_data, const struct reglet__decided *decided) {
+    struct call *call = user_data;
+    if (!decided->decision.allowed && !decided->is_question)
+        log_denial(call, decided);
+    if (call->audit.write)
+        reglet__audit_record(&call->audit, call->host.request_id, decided);
+}
+
+static void say_denials_left_out(struct call *call) {
+    char line[96];
+    reglet_log_event event = {.level = REGLET_LOG_WARN, .source = REGLET_LOG_HOST, .message = line};
+    if (call->denials <= REGLET__MAX_DENIALS)
+        return;
+    snprintf(line, sizeof line, "%llu more requests were refused than are logged",
+             (unsigned long long)(call->denials - REGLET__MAX_DENIALS));
+    host_said(call, &event);
+}
+
+static void output_cut(void *user_data, const char *line) {
+    reglet_log_event event = {.level = REGLET_LOG_WARN, .source = REGLET_LOG_HOST, .message = line};
+    host_said(user_data, &event);
 }
 
 /* --- Surroundings ---------------------------------------------------------------------------------------- */
+
+/* Of an instance that is there for an image nobody is told. */
+static void open_decisions(struct call *call) {
+    const struct reglet_plugin *plugin = call->setup->visit->plugin;
+    const reglet_runtime *runtime = plugin->runtime;
+    if (call->setup->primes)
+        return;
+    if (runtime->audit)
+        reglet__audit_begin(&call->audit, runtime->audit, runtime->audit_user_data, runtime->redactor,
+                            plugin->name);
+    call->decisions.sink = (struct reglet__decided_sink){decided, call, runtime->audit != NULL};
+}
 
 static const char **make_args(const struct call_setup *setup, size_t *count) {
     size_t extra = setup->command ? setup->command->arg_count : 0;
@@ -68,6 +97,24 @@ static const char **make_args(const struct call_setup *setup, size_t *count) {
         args[i + 1] = setup->command->args[i];
     *count = extra + 1;
     return args;
+}
+
+/* All of them begin at zero. */
+static void open_quotas(struct call *call) {
+    const struct limits *limits = &call->setup->visit->plugin->runtime->limits;
+    call->quotas = (struct reglet__quotas){.cut = output_cut, .user_data = call};
+    memcpy(call->quotas.limits, limits->quotas, sizeof call->quotas.limits);
+}
+
+static reglet_status fail_to_open(const struct call *call, reglet_status status, reglet_error **err) {
+    if (status == REGLET_ERR_FILE_LIMIT)
+        return reglet__fail(err, status, REGLET_DOMAIN_RUNTIME,
+                            "the call would begin with more than %llu files open (max_open_files), with stdio and "
+                            "preopens",
+                            (unsigned long long)call->quotas.limits[REGLET__QUOTA_OPEN_FILES]);
+    if (status == REGLET_ERR_IO)
+        return reglet__fail(err, status, REGLET_DOMAIN_RUNTIME, "the host has no descriptor left");
+    return reglet__fail_memory(err);
 }
 
 static reglet_status open_wasi(struct call *call) {
@@ -82,8 +129,9 @@ static reglet_status open_wasi(struct call *call) {
         .environment = (const char *const *)runtime->environment,
         .environment_count = runtime->environment_count,
         .root_preopen = !command || (setup->policy && reglet__policy_has(setup->policy, REGLET__KIND_FS)),
-        .max_output_bytes = runtime->limits.output_bytes,
-        .sink = {line_written, request_denied, call},
+        .quotas = &call->quotas,
+        .sink = {line_written, call},
+        .decisions = &call->decisions,
     };
     if (command) {
         options->extra_environment = command->env;
@@ -102,20 +150,38 @@ static reglet_status open_wasi(struct call *call) {
 static void close_call(struct call *call) {
     reglet__guest_free(call->guest);
     reglet__wasi_free(call->wasi);
+    reglet__audit_end(&call->audit);
+    say_denials_left_out(call);
+    reglet__events_end(&call->events);
     free(call->args);
+}
+
+/* Instances that are there for an image count nothing. */
+static struct reglet__meter *meter_of(const struct call *call) {
+    return call->setup->primes ? NULL : call->setup->visit->meter;
+}
+
+static void function_served(void *user_data, const struct reglet__import *import, int64_t ns) {
+    const struct call *call = user_data;
+    reglet__meter_host_call(call->setup->visit->meter, import, ns);
 }
 
 /* NULL: it initialises itself. */
 static const struct start *start_of(const struct call_setup *setup) {
-    return setup->observes && setup->visit->start.image ? &setup->visit->start : NULL;
+    bool may = setup->observes && !setup->visit->tap.call;
+    return may && setup->visit->start.image ? &setup->visit->start : NULL;
 }
 
 /* Makes the instance, in which the module's start function has run. */
 static reglet_status open_call(struct call *call, uint32_t *exit_code, reglet_error **err) {
     const reglet_runtime *runtime = call->setup->visit->plugin->runtime;
     const struct start *start = start_of(call->setup);
-    if (open_wasi(call) != REGLET_OK)
-        return reglet__fail_memory(err);
+    reglet__events_init(&call->events, call->setup->visit, call->setup->primes);
+    open_quotas(call);
+    open_decisions(call);
+    reglet_status opened = open_wasi(call);
+    if (opened != REGLET_OK)
+        return fail_to_open(call, opened, err);
     if (start)
         reglet__wasi_begin_with(call->wasi, &start->left);
     call->host = (struct reglet__host){
@@ -126,11 +192,9 @@ static reglet_status open_call(struct call *call, uint32_t *exit_code, reglet_er
         .request_id = call->setup->visit->request_id,
         .environment = (const char *const *)runtime->environment,
         .environment_count = runtime->environment_count,
-        .max_log_messages =
-            runtime->limits.output_bytes == UINT64_MAX ? UINT64_MAX : REGLET__MAX_LOG_MESSAGES,
-        .max_log_bytes = runtime->limits.output_bytes,
+        .quotas = &call->quotas,
         .log = host_said,
-        .denied = request_denied,
+        .decisions = &call->decisions,
         .user_data = call,
     };
     const struct reglet__guest_options options = {
@@ -139,9 +203,16 @@ static reglet_status open_call(struct call *call, uint32_t *exit_code, reglet_er
         .image = start ? start->image : NULL,
         .primes = call->setup->primes,
         .ends_by_exit = call->setup->command != NULL,
+        .tap = call->setup->observes ? call->setup->visit->tap : (struct reglet__tap){0},
         .states = {[REGLET__ROOM_WASI] = call->wasi, [REGLET__ROOM_HOST] = &call->host},
+        .served = meter_of(call) ? function_served : NULL,
+        .served_user_data = call,
     };
-    return reglet__guest_new(call->setup->visit->module, &options, &call->guest, exit_code, err);
+    reglet_status status =
+        reglet__guest_new(call->setup->visit->module, &options, &call->guest, exit_code, err);
+    if (meter_of(call))
+        reglet__meter_instantiated(meter_of(call));
+    return status;
 }
 
 /* --- The guest ABI --------------------------------------------------------------------------------------- */
@@ -164,7 +235,7 @@ static reglet_status initialize(struct call *call, uint32_t *exit_code, reglet_e
     reglet_status status = run_if_exported(call, "_start", exit_code, err);
     if (status == REGLET_OK)
         status = run_if_exported(call, "_initialize", exit_code, err);
-    if (status == REGLET_OK && setup->observes)
+    if (status == REGLET_OK && setup->observes && !setup->visit->tap.call)
         reglet__visit_initialised(setup->visit, call->guest);
     return status;
 }

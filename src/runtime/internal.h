@@ -44,7 +44,7 @@ struct limits {
     uint64_t table_elements;
     uint64_t result_bytes;
     uint64_t evidence_bytes;
-    uint64_t output_bytes;
+    uint64_t quotas[REGLET__QUOTA_COUNT]; /* of one call */
     int64_t timeout_ms; /* -1: none */
     uint64_t image_age_ms;
     uint64_t image_calls; /* 0: no images */
@@ -79,6 +79,9 @@ struct reglet_runtime {
     bool check_config;
     reglet_log_fn log;
     void *log_user_data;
+    reglet_redactor *redactor; /* referenced; never NULL */
+    reglet_audit_fn audit;     /* or NULL */
+    void *audit_user_data;
 
     struct reglet__permits permits; /* to run guest code: max_concurrent_calls */
     atomic_uint calls; /* in flight, those that wait with them; also on plugins that are closed already */
@@ -202,6 +205,7 @@ struct visit {
     struct start start;                 /* without an image the instance initialises itself */
     uint64_t renewals;                  /* of the kept image, when this visit began */
     const char *request_id;             /* the caller's, or NULL */
+    struct reglet__tap tap;             /* records or replays what is observed; all zero: neither */
     uint32_t *exit_code;                /* where an exit's code goes, one of describe's too; or NULL */
     struct reglet__meter *meter;        /* of a call that counts; or NULL */
 };

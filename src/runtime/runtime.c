@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "engine/pages.h"
+#include "redact/redact.h"
 #include "runtime/internal.h"
 #include "util/cleanup.h"
 #include "util/fail.h"
@@ -70,6 +71,32 @@ static reglet_status number_option(const char *name, int64_t given, int64_t fall
     return REGLET_OK;
 }
 
+static reglet_status take_quotas(const reglet_runtime_options *options, uint64_t quotas[REGLET__QUOTA_COUNT],
+                                 reglet_error **err) {
+    const struct {
+        enum reglet__quota quota;
+        const char *name;
+        int64_t given, fallback;
+    } counters[] = {
+        {REGLET__QUOTA_OUTPUT_BYTES, "max_output_bytes", options->max_output_bytes, REGLET__DEFAULT_OUTPUT_BYTES},
+        {REGLET__QUOTA_LOG_MESSAGES, "max_log_messages", options->max_log_messages, REGLET__DEFAULT_LOG_MESSAGES},
+        {REGLET__QUOTA_LOG_BYTES, "max_log_bytes", options->max_log_bytes, REGLET__DEFAULT_LOG_BYTES},
+        {REGLET__QUOTA_HOST_CALLS, "max_host_calls", options->max_host_calls, REGLET__DEFAULT_HOST_CALLS},
+        {REGLET__QUOTA_NETWORK_IN_BYTES, "max_network_in_bytes", options->max_network_in_bytes,
+         REGLET__DEFAULT_NETWORK_IN},
+        {REGLET__QUOTA_NETWORK_OUT_BYTES, "max_network_out_bytes", options->max_network_out_bytes,
+         REGLET__DEFAULT_NETWORK_OUT},
+        {REGLET__QUOTA_COMMANDS, "max_commands", options->max_commands, REGLET__DEFAULT_COMMANDS},
+    };
+    reglet_status status =
+        number_option("max_open_files", options->max_open_files, REGLET__DEFAULT_OPEN_FILES,
+                      REGLET__MAX_OPEN_FILES, false, &quotas[REGLET__QUOTA_OPEN_FILES], err);
+    for (size_t i = 0; i < ARRAY_LEN(counters) && status == REGLET_OK; i++)
+        status = number_option(counters[i].name, counters[i].given, counters[i].fallback, INT64_MAX, true,
+                               &quotas[counters[i].quota], err);
+    return status;
+}
+
 static reglet_status take_limits(const reglet_runtime_options *options, struct limits *limits,
                                  reglet_error **err) {
     uint64_t mib = 0, timeout = 0, calls = 0;
@@ -85,8 +112,7 @@ static reglet_status take_limits(const reglet_runtime_options *options, struct l
         status = number_option("max_result_bytes", options->max_result_bytes, REGLET__MAX_RESULT_BYTES,
                                REGLET__MAX_RESULT_BYTES, false, &limits->result_bytes, err);
     if (status == REGLET_OK)
-        status = number_option("max_output_bytes", options->max_output_bytes, REGLET__DEFAULT_OUTPUT_BYTES,
-                               INT64_MAX, true, &limits->output_bytes, err);
+        status = take_quotas(options, limits->quotas, err);
     if (status == REGLET_OK)
         status =
             number_option("max_table_elements", options->max_table_elements, REGLET__DEFAULT_TABLE_ELEMENTS,
@@ -223,6 +249,7 @@ void reglet__runtime_unref(reglet_runtime *runtime) {
     free(runtime->working_directory);
     free(runtime->wasi_missing);
     reglet_cache_unref(runtime->cache);
+    reglet_redactor_unref(runtime->redactor);
     reglet__permits_destroy(&runtime->permits);
     pthread_cond_destroy(&runtime->idle);
     pthread_mutex_destroy(&runtime->lock);
@@ -230,11 +257,20 @@ void reglet__runtime_unref(reglet_runtime *runtime) {
 }
 REGLET_DEFINE_CLEANUP(reglet_runtime *, reglet__runtime_unref);
 
+static reglet_status take_redactor(const reglet_runtime_options *options, reglet_runtime *runtime,
+                                   reglet_error **err) {
+    if (!options->redactor)
+        return reglet__redactor_default(&runtime->redactor, err);
+    runtime->redactor = reglet_redactor_ref(options->redactor);
+    return REGLET_OK;
+}
+
 static reglet_status configure(reglet_runtime *runtime, const reglet_runtime_options *options,
                                reglet_error **err) {
     static reglet_status (*const steps[])(const reglet_runtime_options *, reglet_runtime *,
                                           reglet_error **) = {
-        take_strings, reglet__take_grants, take_cache, reglet__take_metrics, reglet__take_protected_paths};
+        take_strings, reglet__take_grants, take_cache, reglet__take_metrics, reglet__take_protected_paths,
+        take_redactor};
     /* First of all: it takes over what belongs to the functions of the embedder. */
     reglet_status status = take_host_functions(options, runtime, err);
     if (status == REGLET_OK)
@@ -249,6 +285,8 @@ static reglet_status configure(reglet_runtime *runtime, const reglet_runtime_opt
     runtime->check_config = options->check_config;
     runtime->log = options->log;
     runtime->log_user_data = options->log_user_data;
+    runtime->audit = options->audit;
+    runtime->audit_user_data = options->audit_user_data;
     return status;
 }
 

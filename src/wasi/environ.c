@@ -1,5 +1,7 @@
 /* Arguments and environment: two lists of strings, handed over in the same way. */
 #define _GNU_SOURCE
+#include <stdio.h>
+
 #include "wasi/state.h"
 
 /* The length of a variable's name; 0 when the text is not "NAME=value". */
@@ -16,20 +18,34 @@ static bool is_replaced(const struct reglet__wasi_options *options, const char *
     return false;
 }
 
-static int is_granted(const struct reglet__wasi_options *options, const char *variable, size_t length,
-                      bool *out) {
+/* *rule: the grant that shows it; NULL: none does. */
+static int find_rule(const struct reglet__wasi_options *options, const char *variable, size_t length,
+                     const char **rule) {
     char *name = strndup(variable, length);
     if (!name)
         return WASI_ENOMEM;
-    *out = options->policy && reglet__policy_env(options->policy, name).allowed;
+    *rule = options->policy ? reglet__policy_env(options->policy, name).rule : NULL;
     free(name);
     return WASI_SUCCESS;
+}
+
+/* One decision for the whole list, as for a directory's: it may be asked for, and shows what is granted. */
+static void tell(const struct reglet__wasi_options *options, size_t shown, const char *rule) {
+    char asked[64];
+    const struct reglet__decided decided = {
+        .kind = "env", .asked = asked, .decision = {.allowed = true, .rule = rule}};
+    if (!reglet__decisions_want(options->decisions, true))
+        return;
+    snprintf(asked, sizeof asked, "%zu of %zu variables", shown, options->environment_count);
+    reglet__decisions_add(options->decisions, &decided);
 }
 
 /* What the call brings, then what the policy lets through of the runtime's copy. */
 static int make_environment(struct reglet__wasi *wasi) {
     const struct reglet__wasi_options *options = wasi->options;
-    size_t most = options->extra_environment_count + options->environment_count, count = 0;
+    size_t most = options->extra_environment_count + options->environment_count, count = 0, shown = 0;
+    const char *rule = NULL, *first = NULL; /* of one variable, and of the first that is shown */
+    bool one_rule = true;
     _cleanup_free_ const char **list = calloc(most + 1, sizeof *list);
     if (!list)
         return WASI_ENOMEM;
@@ -39,13 +55,16 @@ static int make_environment(struct reglet__wasi *wasi) {
     for (size_t i = 0; i < options->environment_count; i++) {
         const char *variable = options->environment[i];
         size_t length = name_length(variable);
-        bool granted = false;
-        int error = length ? is_granted(options, variable, length, &granted) : WASI_SUCCESS;
+        int error = length ? find_rule(options, variable, length, &rule) : WASI_SUCCESS;
         if (error)
             return error;
-        if (granted && !is_replaced(options, variable, length))
-            list[count++] = variable;
+        if (!length || !rule || is_replaced(options, variable, length))
+            continue;
+        list[count++] = variable;
+        first = shown++ ? first : rule;
+        one_rule = one_rule && rule == first;
     }
+    tell(options, shown, one_rule ? first : NULL);
     wasi->environment = take_ptr(list);
     wasi->environment_count = count;
     return WASI_SUCCESS;

@@ -54,7 +54,7 @@ static int real_path(struct walk *walk, char out[REGLET__MAX_PATH]) {
 
 /* A directory that ".." leaves must be one that may be looked at: otherwise its existence would be told. */
 static int judge_way_up(struct walk *walk, const char *path) {
-    return reglet__wasi_judge(walk->wasi, false, REGLET__WASI_LOOK, path, S_IFDIR);
+    return reglet__wasi_judge_way(walk->wasi, path);
 }
 
 static int judge_way_up_here(struct walk *walk) {

@@ -9,7 +9,7 @@ WASI_FUNCTION(fd_close) {
     struct reglet__wasi_fd *fd;
     int error = reglet__wasi_fd_get(wasi, args[0].u32, 0, &fd);
     if (!error)
-        reglet__wasi_fd_close(fd);
+        reglet__wasi_fd_close(wasi, fd);
     return error;
 }
 
@@ -21,7 +21,7 @@ WASI_FUNCTION(fd_renumber) {
         error = reglet__wasi_fd_get(wasi, args[1].u32, 0, &to);
     if (error || from == to)
         return error;
-    reglet__wasi_fd_close(to);
+    reglet__wasi_fd_close(wasi, to);
     *to = *from;
     *from = (struct reglet__wasi_fd){.host = -1, .listing = -1};
     return WASI_SUCCESS;

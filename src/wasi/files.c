@@ -53,6 +53,9 @@ static int open_file(struct reglet__wasi *wasi, struct reglet__guest *guest, con
     int error = begin(wasi, guest, path, text);
     if (error)
         return as_host_errno(error);
+    error = reglet__wasi_may_open(wasi);
+    if (error)
+        return as_host_errno(error);
     const struct reglet__wasi_fd root = root_of(wasi);
     _cleanup_fd_ int opened = -1;
     error = reglet__wasi_open(wasi, &root, text, mode, &opened);
@@ -97,6 +100,7 @@ int reglet__wasi_read_at(struct reglet__wasi *wasi, int fd, void *out, size_t si
         if (got == 0)
             break;
         *count += (size_t)got;
+        reglet__decisions_moved(wasi->options->decisions, (uint64_t)got, 0);
     }
     return 0;
 }
@@ -117,6 +121,7 @@ int reglet__wasi_write_all(struct reglet__wasi *wasi, int fd, const void *data, 
         if (written < 0)
             return errno;
         *count += (size_t)written;
+        reglet__decisions_moved(wasi->options->decisions, 0, (uint64_t)written);
     }
     return 0;
 }
@@ -153,20 +158,19 @@ int reglet__wasi_stat(struct reglet__wasi *wasi, struct reglet__guest *guest, co
 
 /* --- Asking ----------------------------------------------------------------------------------------------- */
 
-/* The last refusal, kept instead of reported. */
+/* The last refusal, kept instead of told. */
 struct refusal {
     char *grant;
     const char *reason; /* static */
     bool no_memory;
 };
 
-static void keep_refusal(void *user_data, const char *asked, const char *grant, const char *reason) {
+static void keep_refusal(void *user_data, const struct reglet__decided *decided) {
     struct refusal *refusal = user_data;
-    (void)asked;
     free(refusal->grant);
-    refusal->grant = grant ? strdup(grant) : NULL;
-    refusal->no_memory = refusal->no_memory || (grant && !refusal->grant);
-    refusal->reason = reason;
+    refusal->grant = decided->grant ? strdup(decided->grant) : NULL;
+    refusal->no_memory = refusal->no_memory || !decided->texts || (decided->grant && !refusal->grant);
+    refusal->reason = decided->decision.reason;
 }
 
 /* Judges what is there, or else the name in its directory; the real path that was judged goes to `real`. */
@@ -193,19 +197,22 @@ reglet_status reglet__wasi_ask(const struct reglet__wasi_host *host, const struc
                                enum reglet__fs_access access, const char *path, struct reglet__decision *out,
                                char **grant, reglet_error **err) {
     struct refusal refusal = {0};
-    const struct reglet__wasi_options options = {
-        .host = host, .policy = policy, .sink = {.denied = keep_refusal, .user_data = &refusal}};
+    struct reglet__decisions decisions = {.sink = {keep_refusal, &refusal, false}};
+    const struct reglet__wasi_options options = {.host = host, .policy = policy, .decisions = &decisions};
     struct reglet__wasi wasi = {.options = &options};
     char text[REGLET__MAX_PATH], real[REGLET__MAX_PATH] = "";
     bool is_link = false;
     int error = begin(&wasi, NULL, path, text);
-    if (error)
+    if (error) {
+        reglet__decisions_end(&decisions);
         return reglet__fail(err, error == WASI_ENOTSUP ? REGLET_ERR_UNSUPPORTED : REGLET_ERR_INVALID_ARGUMENT,
                             REGLET_DOMAIN_WASI,
                             error == WASI_ENOTSUP ? "files cannot be decided on here"
                                                   : "\"%s\" is no absolute path of at most 4095 bytes",
                             path);
+    }
     error = judge(&wasi, access, text, real, &is_link);
+    reglet__decisions_end(&decisions);
     *out = (struct reglet__decision){.reason = refusal.reason};
     if (error == WASI_SUCCESS)
         *out = reglet__policy_fs(policy, access, real, is_link);

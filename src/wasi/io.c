@@ -128,18 +128,6 @@ static int transfer(struct reglet__wasi *wasi, const struct reglet__wasi_fd *fd,
     return WASI_SUCCESS;
 }
 
-static int write_all_lines(struct reglet__wasi *wasi, int stream, const struct buffers *buffers,
-                           uint32_t *done) {
-    *done = buffers->total;
-    for (size_t i = 0; i < buffers->count; i++) {
-        int error =
-            reglet__wasi_write_lines(wasi, stream, buffers->parts[i].iov_base, buffers->parts[i].iov_len);
-        if (error)
-            return error;
-    }
-    return WASI_SUCCESS;
-}
-
 /* The four functions: `offset` is negative for those that use the file's position. */
 static int read_or_write(struct reglet__wasi *wasi, uint32_t number, bool write, uint32_t list,
                          uint32_t count, off_t offset, uint32_t result) {
@@ -162,9 +150,11 @@ static int read_or_write(struct reglet__wasi *wasi, uint32_t number, bool write,
         return WASI_EFAULT;
     uint32_t done = 0;
     if (fd->kind == REGLET__WASI_LINES)
-        error = write_all_lines(wasi, fd->stream, &buffers, &done);
+        error =
+            reglet__wasi_write_lines(wasi, fd->stream, buffers.parts, buffers.count, done = buffers.total);
     else if (fd->kind != REGLET__WASI_EMPTY)
         error = transfer(wasi, fd, write, &buffers, offset, &done);
+    *(write ? &fd->bytes_out : &fd->bytes_in) += done;
     if (!error)
         reglet__guest_write_u32(wasi->guest, result, done);
     return error;

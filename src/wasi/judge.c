@@ -1,4 +1,4 @@
-/* The policy's part of resolving: one decision on one real path, and its report when it is no. */
+/* The policy's part of resolving: one decision on one real path, and who is told of it. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <stdio.h>
@@ -7,40 +7,48 @@
 #include "util/text.h"
 #include "wasi/resolve.h"
 
-static const char *verb(unsigned access) {
-    if (access & REGLET__WASI_WRITE)
-        return "write";
-    return access & REGLET__WASI_READ ? "read" : "look at";
-}
-
 static enum reglet__fs_access as_asked(unsigned access) {
     if (access & REGLET__WASI_WRITE)
         return REGLET__FS_WRITE;
     return access & REGLET__WASI_READ ? REGLET__FS_READ : REGLET__FS_LOOK;
 }
 
-/* Tells the sink. A guest can be refused as often as it likes, but is not written about without end. */
-static void report(struct reglet__wasi *wasi, unsigned access, const char *path, const char *reason,
-                   const char *grant) {
-    const struct reglet__wasi_sink *sink = &wasi->options->sink;
-    if (!sink->denied || wasi->denials >= REGLET__MAX_DENIALS)
+/* Tells of a decision; of several on one path in one request, the last of each kind counts, and a refusal alone. */
+static void tell(struct reglet__wasi *wasi, unsigned access, const char *path,
+                 const struct reglet__decision *decision, const char *grant) {
+    static const char *const kinds[] = {
+        [REGLET__FS_READ] = "fs:read", [REGLET__FS_WRITE] = "fs:write", [REGLET__FS_LOOK] = "fs:look"};
+    struct reglet__decisions *decisions = wasi->options->decisions;
+    const struct reglet__decided decided = {
+        .kind = kinds[as_asked(access)], .asked = path, .decision = *decision, .grant = grant};
+    if (!reglet__decisions_want(decisions, decision->allowed))
         return;
-    wasi->denials++;
-    char asked[REGLET__MAX_PATH + 16], clean[REGLET__MAX_PATH * 4];
-    int size = snprintf(asked, sizeof asked, "%s %s", verb(access), path);
-    reglet__clean_line(asked, (size_t)size, clean, sizeof clean);
-    sink->denied(sink->user_data, clean, grant, reason);
+    reglet__decisions_drop(decisions, decision->allowed ? decided.kind : NULL, path);
+    reglet__decisions_add(decisions, &decided);
+}
+
+/* What is allowed without a grant, below a directory that was given as a whole. */
+static void tell_unrestricted(struct reglet__wasi *wasi, unsigned access, const char *path) {
+    static const struct reglet__decision given = {.allowed = true, .rule = "a preopened directory"};
+    if (access == REGLET__WASI_LOOK || access & REGLET__WASI_READ)
+        tell(wasi, access & REGLET__WASI_READ, path, &given, NULL);
+    if (access & REGLET__WASI_WRITE)
+        tell(wasi, REGLET__WASI_WRITE, path, &given, NULL);
 }
 
 int reglet__wasi_refuse(struct reglet__wasi *wasi, unsigned access, const char *path, const char *reason) {
-    report(wasi, access, path, reason, NULL);
+    const struct reglet__decision decision = {.reason = reason, .for_good = true};
+    tell(wasi, access, path, &decision, NULL);
     return WASI_EACCES;
 }
 
-/* Denied for want of a grant: the report names the one that would allow it. */
+/* Denied for want of a grant: what is told names the one that would allow it. */
 static int deny(struct reglet__wasi *wasi, unsigned access, const char *path, const char *reason) {
+    const struct reglet__decision decision = {.reason = reason};
+    if (!reglet__decisions_want(wasi->options->decisions, false))
+        return WASI_EACCES;
     _cleanup_free_ char *grant = reglet__policy_fs_suggest(as_asked(access), path);
-    report(wasi, access, path, reason, grant);
+    tell(wasi, access, path, &decision, grant);
     return WASI_EACCES;
 }
 
@@ -52,8 +60,10 @@ bool reglet__wasi_is_kept(const struct reglet__wasi_host *host, const struct reg
 
 int reglet__wasi_judge_kept(struct reglet__wasi *wasi, unsigned access, const char *path, bool by_name) {
     const struct reglet__policy *policy = wasi->options->policy;
-    if (!policy || !reglet__policy_protects(policy, path, by_name))
+    if (!policy || !reglet__policy_protects(policy, path, by_name)) {
+        tell_unrestricted(wasi, access, path);
         return WASI_SUCCESS;
+    }
     return reglet__wasi_refuse(wasi, access, path,
                                reglet__policy_protects(policy, path, false)
                                    ? "it is the host's own, also below a preopened directory"
@@ -62,8 +72,10 @@ int reglet__wasi_judge_kept(struct reglet__wasi *wasi, unsigned access, const ch
 
 int reglet__wasi_obey(struct reglet__wasi *wasi, const struct reglet__decision *decision, unsigned access,
                       const char *path) {
-    if (decision->allowed)
+    if (decision->allowed) {
+        tell(wasi, access, path, decision, NULL);
         return WASI_SUCCESS;
+    }
     return decision->for_good ? reglet__wasi_refuse(wasi, access, path, decision->reason)
                               : deny(wasi, access, path, decision->reason);
 }
@@ -86,11 +98,29 @@ static bool is_own_process(const struct reglet__wasi *wasi, const char *path) {
            errno != ENOENT;
 }
 
-static int judge_one(struct reglet__wasi *wasi, unsigned access, const char *path, mode_t type) {
+/* What holds for every access: 0, or WASI_EACCES. */
+static int judge_path(struct reglet__wasi *wasi, unsigned access, const char *path) {
+    if (!wasi->options->policy)
+        return deny(wasi, access, path, "nothing is granted");
+    if (is_own_process(wasi, path))
+        return reglet__wasi_refuse(wasi, access, path, "a process's own directory in /proc is never granted");
+    if (!reglet__utf8_valid(path, strlen(path)))
+        return reglet__wasi_refuse(wasi, access, path, "the path is not UTF-8");
+    return WASI_SUCCESS;
+}
+
+/* The policy's answer; that a look leads on to a grant is none for what is no directory. */
+static struct reglet__decision decide(const struct reglet__wasi *wasi, unsigned access, const char *path,
+                                      mode_t type) {
     struct reglet__decision decision =
         reglet__policy_fs(wasi->options->policy, as_asked(access), path, S_ISLNK(type));
     if (decision.allowed && decision.way && !S_ISDIR(type))
-        return deny(wasi, access, path, "only directories on the way to a grant can be looked at");
+        return (struct reglet__decision){.reason = "only directories on the way to a grant can be looked at"};
+    return decision;
+}
+
+static int judge_one(struct reglet__wasi *wasi, unsigned access, const char *path, mode_t type) {
+    struct reglet__decision decision = decide(wasi, access, path, type);
     return reglet__wasi_obey(wasi, &decision, access, path);
 }
 
@@ -98,16 +128,18 @@ int reglet__wasi_judge(struct reglet__wasi *wasi, bool unrestricted, unsigned ac
                        mode_t type) {
     if (unrestricted)
         return WASI_SUCCESS;
-    if (!wasi->options->policy)
-        return deny(wasi, access, path, "nothing is granted");
-    if (is_own_process(wasi, path))
-        return reglet__wasi_refuse(wasi, access, path, "a process's own directory in /proc is never granted");
-    if (!reglet__utf8_valid(path, strlen(path)))
-        return reglet__wasi_refuse(wasi, access, path, "the path is not UTF-8");
-    int error = WASI_SUCCESS;
-    if (access == REGLET__WASI_LOOK || access & REGLET__WASI_READ)
+    int error = judge_path(wasi, access, path);
+    if (!error && (access == REGLET__WASI_LOOK || access & REGLET__WASI_READ))
         error = judge_one(wasi, access & REGLET__WASI_READ, path, type);
     if (!error && access & REGLET__WASI_WRITE)
         error = judge_one(wasi, REGLET__WASI_WRITE, path, type);
     return error;
+}
+
+int reglet__wasi_judge_way(struct reglet__wasi *wasi, const char *path) {
+    int error = judge_path(wasi, REGLET__WASI_LOOK, path);
+    if (error)
+        return error;
+    struct reglet__decision decision = decide(wasi, REGLET__WASI_LOOK, path, S_IFDIR);
+    return decision.allowed ? WASI_SUCCESS : reglet__wasi_obey(wasi, &decision, REGLET__WASI_LOOK, path);
 }

@@ -172,7 +172,10 @@ static void install(struct reglet__wasi *wasi, const struct wish *wish, const st
                                  .flags = opened->directory ? 0 : (uint16_t)wish->fdflags,
                                  .rights = rights_on(wish, opened->filetype),
                                  .inheriting = wish->inheriting & wish->directory->inheriting,
-                                 .listing = -1};
+                                 .listing = -1,
+                                 .kept = opened->directory
+                                             ? NULL
+                                             : reglet__decisions_keep(wasi->options->decisions)};
 }
 
 static uint64_t rights_needed(uint32_t oflags) {

@@ -128,6 +128,8 @@ static int begin(struct reglet__wasi *wasi, struct reglet__wasi_fd *fd, struct l
     int error = reglet__wasi_judge_fd(wasi, fd, REGLET__WASI_LOOK, &object);
     if (error)
         return error;
+    if (fd->listing >= 0) /* it goes on with a list that was told of when it began */
+        reglet__decisions_drop(wasi->options->decisions, "fs:look", object.path);
     list->policy = wasi->options->policy;
     list->unrestricted = fd->unrestricted;
     list->path_size = (size_t)snprintf(list->path, sizeof list->path, "%s%s", object.path,

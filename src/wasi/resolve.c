@@ -276,7 +276,7 @@ static int judge_place(struct reglet__wasi *wasi, unsigned access, const char *n
         return judge_kept(wasi, access, place->path, name);
     int error = WASI_SUCCESS;
     if (strcmp(name, "..") == 0) /* "secret/.." would tell that there is a secret, as in open_path() */
-        error = reglet__wasi_judge(wasi, false, REGLET__WASI_LOOK, place->path, S_IFDIR);
+        error = reglet__wasi_judge_way(wasi, place->path);
     if (!error && !join(place->path, name))
         return reglet__wasi_refuse(wasi, access, place->path, "the path is too long to be judged");
     if (!error && is_name_of_device(place->path))

@@ -104,6 +104,9 @@ int reglet__wasi_set_times(struct reglet__wasi *wasi, int fd, const struct times
 int reglet__wasi_judge(struct reglet__wasi *wasi, bool unrestricted, unsigned access, const char *path,
                        mode_t type);
 
+/* The same for looking at a directory that a path leaves by "..": only a refusal is told of. */
+int reglet__wasi_judge_way(struct reglet__wasi *wasi, const char *path);
+
 /*
  * Judges a real path below an unrestricted preopen, where everything is allowed but what the policy protects.
  * `by_name`: the name is to be made, moved or removed.

@@ -46,11 +46,13 @@ uint8_t reglet__wasi_filetype(mode_t mode) {
     }
 }
 
-bool reglet__wasi_run(struct reglet__guest *guest, union reglet__slot *slots,
+bool reglet__wasi_run(struct reglet__guest *guest, union reglet__slot *slots, const char *name,
                       reglet__wasi_function *function) {
     struct reglet__wasi *wasi = reglet__guest_state(guest, REGLET__ROOM_WASI);
     wasi->guest = guest;
+    reglet__decisions_begin(wasi->options->decisions, name);
     int error = function(wasi, slots);
+    reglet__decisions_end(wasi->options->decisions);
     if (error == WASI_STOP)
         return false;
     slots[0].u64 = (uint32_t)error;
@@ -97,11 +99,15 @@ bool reglet__wasi_host_suffices(struct reglet__wasi *wasi) {
     /* In a forked child the held /proc/self/fd is still the parent's: its descriptors are not ours. */
     if (options->host && options->host->pid == getpid())
         return true;
-    if (!wasi->host_missing_said && options->sink.denied) {
-        const char *reason =
-            options->host_missing ? options->host_missing : "this process cannot decide on files";
-        options->sink.denied(options->sink.user_data, "access to files", NULL, reason);
-    }
+    const struct reglet__decided refused = {
+        .kind = "fs",
+        .asked = "files",
+        .phrase = "access to files",
+        .decision = {.reason = options->host_missing ? options->host_missing
+                                                     : "this process cannot decide on files",
+                     .for_good = true}};
+    if (!wasi->host_missing_said)
+        reglet__decisions_add(options->decisions, &refused);
     wasi->host_missing_said = true;
     return false;
 }
@@ -139,19 +145,30 @@ static bool reserve(struct reglet__wasi *wasi, size_t number) {
     return true;
 }
 
+int reglet__wasi_may_open(struct reglet__wasi *wasi) {
+    size_t open = 0;
+    for (size_t i = 0; i < wasi->fd_count; i++)
+        open += wasi->fds[i].kind != REGLET__WASI_CLOSED;
+    reglet_status status =
+        reglet__quota_check(wasi->options->quotas, wasi->guest, REGLET__QUOTA_OPEN_FILES, open + 1);
+    return status == REGLET_OK ? WASI_SUCCESS : WASI_STOP;
+}
+
 int reglet__wasi_fd_free_number(struct reglet__wasi *wasi, uint32_t *out) {
+    int error = reglet__wasi_may_open(wasi);
+    if (error)
+        return error;
     size_t number = 0;
     while (number < wasi->fd_count && wasi->fds[number].kind != REGLET__WASI_CLOSED)
         number++;
-    if (number >= REGLET__MAX_OPEN_FILES)
-        return WASI_EMFILE;
     if (!reserve(wasi, number))
         return WASI_ENOMEM;
     *out = (uint32_t)number;
     return WASI_SUCCESS;
 }
 
-void reglet__wasi_fd_close(struct reglet__wasi_fd *fd) {
+void reglet__wasi_fd_close(struct reglet__wasi *wasi, struct reglet__wasi_fd *fd) {
+    reglet__decisions_close(wasi->options->decisions, fd->kept, fd->bytes_in, fd->bytes_out);
     if (fd->listing >= 0)
         close(fd->listing);
     if (fd->host >= 0 && !fd->borrowed)
@@ -216,6 +233,9 @@ static reglet_status add_preopen(struct reglet__wasi *wasi, size_t number, int h
 static reglet_status add_preopens(struct reglet__wasi *wasi) {
     const struct reglet__wasi_options *options = wasi->options;
     size_t number = 3;
+    if (number + options->root_preopen + options->preopen_count >
+        reglet__quota_left(options->quotas, REGLET__QUOTA_OPEN_FILES))
+        return REGLET_ERR_FILE_LIMIT;
     if (options->root_preopen) {
         int root = options->host ? options->host->root : -1;
         reglet_status status = add_preopen(wasi, number++, root, true, "/", false);
@@ -224,8 +244,6 @@ static reglet_status add_preopens(struct reglet__wasi *wasi) {
     }
     for (size_t i = 0; i < options->preopen_count; i++) {
         const struct reglet__wasi_preopen *preopen = &options->preopens[i];
-        if (number >= REGLET__MAX_OPEN_FILES)
-            return REGLET_ERR_INVALID_ARGUMENT;
         int host = fcntl(preopen->fd, F_DUPFD_CLOEXEC, 3);
         if (host < 0)
             return REGLET_ERR_IO;
@@ -274,7 +292,7 @@ void reglet__wasi_free(struct reglet__wasi *wasi) {
         return;
     reglet__wasi_flush(wasi);
     for (size_t i = 0; i < wasi->fd_count; i++)
-        reglet__wasi_fd_close(&wasi->fds[i]);
+        reglet__wasi_fd_close(wasi, &wasi->fds[i]);
     for (size_t i = 0; i < ARRAY_LEN(wasi->lines); i++)
         reglet__buf_free(&wasi->lines[i]);
     free(wasi->environment);

@@ -6,6 +6,7 @@
 
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 
 #include "util/buf.h"
 #include "util/limits.h"
@@ -39,6 +40,8 @@ struct reglet__wasi_fd {
     int stream;          /* LINES: 1 or 2 */
     int listing;         /* DIRECTORY: opened for reading by the first fd_readdir, or -1 */
     struct reglet__wasi_cookies cookies; /* of `listing` */
+    uint64_t bytes_in, bytes_out;        /* FILE: read and written so far */
+    struct reglet__kept_decisions *kept; /* FILE: the decisions that opened it, told when it is closed */
     char *preopen;                       /* the guest's name for a preopen, or NULL */
 };
 
@@ -48,23 +51,21 @@ struct reglet__wasi {
     struct reglet__wasi_fd *fds;
     size_t fd_count;
     struct reglet__buf lines[2]; /* the unfinished lines of stdout and stderr */
-    uint64_t output_bytes;
     const char **environment; /* what the policy lets through; made when it is first asked for */
     size_t environment_count;
-    unsigned denials;
     bool host_missing_said;
 };
 
 /* Runs one function and answers with its errno; defined by WASI_FUNCTION. */
 typedef int reglet__wasi_function(struct reglet__wasi *wasi, const union reglet__slot *args);
-bool reglet__wasi_run(struct reglet__guest *guest, union reglet__slot *slots,
+bool reglet__wasi_run(struct reglet__guest *guest, union reglet__slot *slots, const char *name,
                       reglet__wasi_function *function);
 
 /* Opens the definition of a function of preview1: `{ body }` follows, and returns an errno or WASI_STOP. */
 #define WASI_FUNCTION(name)                                                                                  \
     static int do_##name(struct reglet__wasi *wasi, const union reglet__slot *args);                         \
     bool reglet__preview1_##name(struct reglet__guest *guest, union reglet__slot *slots) {                   \
-        return reglet__wasi_run(guest, slots, do_##name);                                                    \
+        return reglet__wasi_run(guest, slots, #name, do_##name);                                             \
     }                                                                                                        \
     static int do_##name(struct reglet__wasi *wasi, const union reglet__slot *args)
 
@@ -99,18 +100,22 @@ bool reglet__wasi_host_suffices(struct reglet__wasi *wasi);
 int reglet__wasi_directory_get(struct reglet__wasi *wasi, uint32_t number, uint64_t rights,
                                struct reglet__wasi_fd **out);
 
-/* The lowest free number, made if need be; WASI_EMFILE or WASI_ENOMEM. */
+/* Whether the guest may have one more file open: 0, or WASI_STOP. */
+int reglet__wasi_may_open(struct reglet__wasi *wasi);
+
+/* The lowest free number, made if need be, for one more file; WASI_ENOMEM, or WASI_STOP. */
 int reglet__wasi_fd_free_number(struct reglet__wasi *wasi, uint32_t *out);
 
-void reglet__wasi_fd_close(struct reglet__wasi_fd *fd);
+void reglet__wasi_fd_close(struct reglet__wasi *wasi, struct reglet__wasi_fd *fd);
 
 /* Rights that make sense on a file of this type. */
 uint64_t reglet__wasi_rights_of(uint8_t filetype);
 
 uint8_t reglet__wasi_filetype(mode_t mode);
 
-/* Puts the bytes into lines and hands finished ones out: 0, WASI_ENOMEM, or WASI_STOP at the limit. */
-int reglet__wasi_write_lines(struct reglet__wasi *wasi, int stream, const char *data, size_t size);
+/* Puts `total` bytes into lines and hands finished ones out: 0, WASI_ENOMEM, or WASI_STOP at the limit. */
+int reglet__wasi_write_lines(struct reglet__wasi *wasi, int stream, const struct iovec *parts, size_t count,
+                             size_t total);
 
 /*
  * Writes a stat in preview1's layout: 0 or WASI_EFAULT. What a directory's size and number of links are is

@@ -4,7 +4,9 @@
 #ifndef REGLET_WASI_WASI_H
 #define REGLET_WASI_WASI_H
 
+#include "audit/decisions.h"
 #include "engine/guest.h"
+#include "engine/quota.h"
 #include "policy/policy.h"
 
 /* All functions of the module "wasi_snapshot_preview1", for the engine. */
@@ -36,13 +38,10 @@ reglet_status reglet__wasi_resolve_path(const char *path, const char *working_di
                                         reglet_status (*found)(void *user_data, const char *path),
                                         void *user_data);
 
-/* Where lines and denials go. Called on the call's thread. */
+/* Where lines go. Called on the call's thread. */
 struct reglet__wasi_sink {
     /* One line from stdout (1) or stderr (2), without its line break, raw bytes. */
     void (*line)(void *user_data, int stream, const char *text, size_t size);
-    /* A refused request: `asked` such as "read /etc/shadow", `grant` such as "fs:read:/etc/shadow" (may be
-     * NULL). */
-    void (*denied)(void *user_data, const char *asked, const char *grant, const char *reason);
     void *user_data;
 };
 
@@ -72,15 +71,15 @@ struct reglet__wasi_options {
     const struct reglet__wasi_preopen *preopens;
     size_t preopen_count;
     bool inherit_stdio;
-    uint64_t max_output_bytes; /* stdout and stderr together, UINT64_MAX: unlimited; passing it stops with
-                                  OUTPUT_LIMIT */
+    struct reglet__quotas *quotas; /* the call's: output and open files */
     struct reglet__wasi_sink sink;
+    struct reglet__decisions *decisions; /* the call's; NULL: nobody is told of any */
 };
 
 struct reglet__wasi;
 
 /* Makes the state of one call. `options` and what it points to must outlive it, but for what says it is
- * copied. */
+ * copied. NO_MEMORY, IO (no descriptor is left), FILE_LIMIT (it would begin with more files than may be open). */
 reglet_status reglet__wasi_new(const struct reglet__wasi_options *options, struct reglet__wasi **out);
 
 /* What a guest can leave behind in the state of its call without reaching out: flags of what every call begins with. */
