@@ -7,6 +7,7 @@
 
 #include "abi/abi.h"
 #include "runtime/internal.h"
+#include "runtime/tape.h"
 #include "util/clock.h"
 #include "util/fail.h"
 
@@ -234,9 +235,9 @@ reglet_status reglet_plugin_schema(reglet_plugin *plugin, const reglet_call_opti
 
 /* Runs observe and turns whatever comes of it into a result. */
 static reglet_status run_observe(const struct visit *visit, const char *config, size_t size,
-                                 reglet_result **out, reglet_error **err) {
-    const struct reglet__policy *policy = NULL;
-    reglet_status status = reglet__visit_policy(visit, &policy, err);
+                                 bool replays, reglet_result **out, reglet_error **err) {
+    const struct reglet__policy *policy = NULL; /* a replay grants nothing, for it reaches nothing */
+    reglet_status status = replays ? REGLET_OK : reglet__visit_policy(visit, &policy, err);
     if (status != REGLET_OK)
         return status;
     const struct call_setup setup = {.visit = visit, .policy = policy, .observes = true};
@@ -266,15 +267,21 @@ static bool is_plugins_doing(reglet_status status) {
     return status <= REGLET_ERR_MISSING_EXPORT && status != REGLET_ERR_INTERNAL;
 }
 
-static reglet_status observe(struct visit *visit, const reglet_config *config, reglet_result **out,
-                             reglet_error **err) {
-    const char *json = "{}";
-    size_t size = 2;
+static reglet_status observe(struct visit *visit, const reglet_config *config, struct tape *tape,
+                             reglet_result **out, reglet_error **err) {
+    const char *json = NULL;
+    size_t size = 0;
     if (config && reglet__config_json(config, &json, &size) != REGLET_OK)
         return reglet__fail_memory(err);
     reglet_status status =
         visit->plugin->runtime->check_config ? check_config(visit, config, err) : REGLET_OK;
-    return status == REGLET_OK ? run_observe(visit, json, size, out, err) : status;
+    if (status != REGLET_OK)
+        return status;
+    status = reglet__tape_begin(tape, visit, &json, &size, err);
+    if (status == REGLET_OK)
+        status = run_observe(visit, json, size, tape->replay, out, err);
+    reglet__tape_end(tape, visit, status);
+    return status;
 }
 
 /* One deadline and one token end a call, also while it waits to begin: what they do is in the result in any case. */
@@ -300,15 +307,18 @@ reglet_status reglet_plugin_observe(reglet_plugin *plugin, const reglet_config *
     if (!plugin || !out)
         return null_argument("observe", err);
     struct visit visit;
+    struct tape tape;
     reglet_error *error = NULL;
     uint32_t exit_code = 0;
-    reglet_status status = reglet__visit_begin(plugin, call, VISIT_RUNS, &visit, &error);
+    reglet_status status = reglet__tape_take(call, &tape, &error);
+    if (status == REGLET_OK)
+        status = reglet__visit_begin(plugin, call, VISIT_RUNS, &visit, &error);
     if (status == REGLET_OK) {
         struct reglet__meter meter = {.begun_ns = reglet__now()};
         reglet_result *result = NULL;
         visit.exit_code = &exit_code;
         visit.meter = &meter;
-        status = observe(&visit, config, &result, &error);
+        status = observe(&visit, config, &tape, &result, &error);
         reglet__meter_end(&meter, plugin->metrics, status,
                           result && !reglet_evidence_status(reglet_result_evidence(result)));
         if (result)
