@@ -2,11 +2,12 @@
 # -Wnull-dereference: what it says depends on inlining, and it takes no status code's word for a pointer.
 add_library(reglet_flags INTERFACE)
 target_compile_options(reglet_flags INTERFACE
-  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion
+  $<$<COMPILE_LANGUAGE:C>:-Wstrict-prototypes$<SEMICOLON>-Wmissing-prototypes$<SEMICOLON>-Wold-style-definition>
   -Wvla -Wformat=2 -Wundef -Wwrite-strings -Wpointer-arith -Wcast-align
   -fno-common -fstack-protector-strong -ffile-prefix-map=${CMAKE_SOURCE_DIR}/=)
 if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
-  target_compile_options(reglet_flags INTERFACE -Wduplicated-cond -Wlogical-op -Wjump-misses-init)
+  target_compile_options(reglet_flags INTERFACE -Wduplicated-cond -Wlogical-op $<$<COMPILE_LANGUAGE:C>:-Wjump-misses-init>)
 endif()
 # Some distributions' compilers define it already: undefine it first, or that is a warning.
 target_compile_options(reglet_flags INTERFACE "$<$<CONFIG:Release>:-U_FORTIFY_SOURCE;-D_FORTIFY_SOURCE=2>")

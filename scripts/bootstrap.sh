@@ -71,6 +71,7 @@ look_for_packages() {
     need make have make
     need git have git
     need gcc have gcc
+    need g++ have g++
     need libc6-dev test -e /usr/include/stdio.h
     need binutils have objcopy
     need pkg-config have pkg-config
@@ -81,11 +82,13 @@ look_for_packages() {
     need libcurl4-openssl-dev pkg-config --exists libcurl
     need zlib1g-dev pkg-config --exists zlib
     need libxxhash-dev pkg-config --exists libxxhash
+    need libvectorscan-dev pkg-config --exists libhs
+    need libre2-dev pkg-config --exists re2
+    need libtomlplusplus-dev pkg-config --exists tomlplusplus
     need libyaml-dev pkg-config --exists yaml-0.1
     # shellcheck disable=SC2207
     can_build_guests >/dev/null 2>&1 || packages+=($(guest_packages))
     [ "$scope" = check ] || return 0
-    need g++ have g++
     need clang have clang
     need libcmocka-dev pkg-config --exists cmocka
     need wabt have wat2wasm

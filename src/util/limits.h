@@ -20,6 +20,14 @@
 #define REGLET__DEFAULT_IMAGE_AGE_MS     INT64_C(60000)
 #define REGLET__DEFAULT_IMAGE_CALLS      INT64_C(100000)
 #define REGLET__DEFAULT_CONCURRENT_CALLS INT64_C(1000)
+#define REGLET__DEFAULT_LOG_MESSAGES     INT64_C(10000)
+#define REGLET__DEFAULT_LOG_BYTES        (INT64_C(1) << 20)
+#define REGLET__DEFAULT_HOST_CALLS       INT64_C(100000)
+#define REGLET__DEFAULT_NETWORK_IN       (INT64_C(256) << 20)
+#define REGLET__DEFAULT_NETWORK_OUT      (INT64_C(64) << 20)
+#define REGLET__DEFAULT_COMMANDS         INT64_C(1000)
+#define REGLET__DEFAULT_OPEN_FILES       INT64_C(256) /* with stdio and preopens */
+#define REGLET__MAX_OPEN_FILES           INT64_C(4096)
 
 /* Fixed. */
 #define REGLET__MAX_RESULT_BYTES  (INT64_C(64) << 20)  /* one answer of a guest; an option can lower it */
@@ -48,8 +56,6 @@ enum {
     REGLET__MAX_LOG_ATTRS = 64,       /* attributes of one log_message */
     REGLET__MAX_LOG_LINE = 16384,     /* bytes of one line on stdout or stderr; longer ones are split */
     REGLET__MAX_LOG_REQUEST = 65536,  /* bytes of one log_message request */
-    REGLET__MAX_LOG_MESSAGES = 10000, /* of one call, unless its output is unlimited */
-    REGLET__MAX_OPEN_FILES = 256,     /* descriptors of one instance, with stdio and preopens */
     REGLET__MAX_COOKIES = 1 << 20,    /* places in all open directories of one instance: 32 bytes each */
     REGLET__MAX_HOST_MESSAGE =
         3 * 4096, /* bytes of an error's message, and of what a denial says was asked: twice a pattern */
@@ -108,7 +114,16 @@ enum {
     REGLET__MAX_INSPECTED = 10000,     /* imports, and exports, that an inspection lists */
     REGLET__MAX_INSPECTED_TYPES = 32,  /* parameters, and results, of one function that it names */
     REGLET__IMPROVE_AFTER_MS = 20,     /* that an answer has before optimised code is begun */
-    REGLET__TICK_MS = 2                /* how often guest code looks at its deadline and token */
+    REGLET__TICK_MS = 2,               /* how often guest code looks at its deadline and token */
+    REGLET__MAX_REDACT_PATTERNS = 10000, /* of one redactor */
+    REGLET__REDACT_REACH_BYTES =
+        64 << 10, /* of a secret that are found in one piece: the length of what an unbounded rule matches */
+    REGLET__REDACT_LINE_BYTES = 4096,  /* before and behind a match that exceptions for lines look at */
+    REGLET__REDACT_HEADER_BYTES = 256, /* of one header line in the armor of a key */
+    REGLET__REDACT_WINDOW_BYTES = 256, /* that are searched first for the next match; then twice as many */
+    REGLET__REDACT_OVERLAP_BYTES = 64, /* behind a secret that may begin the next match too */
+    REGLET__REDACT_IDLE_SCANS = 16,    /* that one redactor keeps for the next texts */
+    REGLET__REDACT_VIEW_BYTES = 16384  /* of a text that are decoded at once to look for known values */
 };
 
 #endif

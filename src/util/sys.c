@@ -5,6 +5,7 @@
 #include <linux/sched.h>
 #include <stdio.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -60,6 +61,10 @@ int reglet__sys_ppoll(struct pollfd *fds, size_t count, const struct timespec *t
 
 ssize_t reglet__sys_getrandom(void *out, size_t size) {
     return getrandom(out, size, 0);
+}
+
+int reglet__sys_mlock(const void *memory, size_t size) {
+    return mlock(memory, size);
 }
 
 int reglet__sys_pipe2(int ends[2], int flags) {

@@ -26,6 +26,7 @@ ssize_t reglet__sys_readlinkat(int dir, const char *path, char *out, size_t size
 int reglet__sys_eventfd(unsigned value, int flags);
 int reglet__sys_ppoll(struct pollfd *fds, size_t count, const struct timespec *timeout);
 ssize_t reglet__sys_getrandom(void *out, size_t size);
+int reglet__sys_mlock(const void *memory, size_t size);
 int reglet__sys_pipe2(int ends[2], int flags);
 int reglet__sys_socketpair(int domain, int type, int ends[2]);
 /* fork() without handlers (pthread_atfork), and of a child that ends without a signal and is waited for by its descriptor
