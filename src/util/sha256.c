@@ -8,18 +8,33 @@
 #include <string.h>
 #include <unistd.h>
 
-bool reglet__sha256(const void *data, size_t size, struct reglet__sha256 *out) {
+/* In a context of its own: what a program sets in OpenSSL's default one changes nothing here. */
+static bool hash(bool (*feed)(EVP_MD_CTX *state, const void *from, uint64_t size), const void *from,
+                 uint64_t size, struct reglet__sha256 *out) {
     OSSL_LIB_CTX *context = OSSL_LIB_CTX_new();
     EVP_MD *digest = context ? EVP_MD_fetch(context, "SHA256", NULL) : NULL;
-    bool done = digest && EVP_Digest(data, size, out->bytes, NULL, digest, NULL) == 1;
+    EVP_MD_CTX *state = digest ? EVP_MD_CTX_new() : NULL;
+    errno = 0;
+    bool done = state && EVP_DigestInit_ex2(state, digest, NULL) == 1 && feed(state, from, size) &&
+                EVP_DigestFinal_ex(state, out->bytes, NULL) == 1;
+    EVP_MD_CTX_free(state);
     EVP_MD_free(digest);
     OSSL_LIB_CTX_free(context);
     return done;
 }
 
+static bool feed_bytes(EVP_MD_CTX *state, const void *bytes, uint64_t size) {
+    return EVP_DigestUpdate(state, bytes, (size_t)size) == 1;
+}
+
+bool reglet__sha256(const void *data, size_t size, struct reglet__sha256 *out) {
+    return hash(feed_bytes, data, size, out);
+}
+
 /* In pieces that stay in the processor's cache. */
-static bool update_from_file(EVP_MD_CTX *state, int fd, uint64_t size) {
+static bool feed_file(EVP_MD_CTX *state, const void *from, uint64_t size) {
     enum { PIECE = 256 << 10 };
+    int fd = *(const int *)from;
     char *piece = malloc(PIECE);
     bool done = piece != NULL;
     for (uint64_t at = 0; done && at < size;) {
@@ -37,16 +52,7 @@ static bool update_from_file(EVP_MD_CTX *state, int fd, uint64_t size) {
 }
 
 bool reglet__sha256_file(int fd, uint64_t size, struct reglet__sha256 *out) {
-    OSSL_LIB_CTX *context = OSSL_LIB_CTX_new();
-    EVP_MD *digest = context ? EVP_MD_fetch(context, "SHA256", NULL) : NULL;
-    EVP_MD_CTX *state = digest ? EVP_MD_CTX_new() : NULL;
-    errno = 0;
-    bool done = state && EVP_DigestInit_ex2(state, digest, NULL) == 1 && update_from_file(state, fd, size) &&
-                EVP_DigestFinal_ex(state, out->bytes, NULL) == 1;
-    EVP_MD_CTX_free(state);
-    EVP_MD_free(digest);
-    OSSL_LIB_CTX_free(context);
-    return done;
+    return hash(feed_file, &fd, size, out);
 }
 
 bool reglet__sha256_equal(const struct reglet__sha256 *a, const struct reglet__sha256 *b) {
