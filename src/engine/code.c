@@ -114,35 +114,44 @@ static struct order order_of(const struct reglet__compile_options *options) {
     return (struct order){{options->compiler, other}, options->other_too ? 2 : 1};
 }
 
-/* The first compiler that takes these bytes. */
-static bool compile_bytes(struct reglet__engine *engine, const void *wasm, size_t size,
-                          const struct reglet__compile_options *options, struct reglet__code *out) {
+/* By the first compiler that takes these bytes. Where none does: what the last one says. */
+static wasmtime_error_t *compile_bytes(struct reglet__engine *engine, const void *wasm, size_t size,
+                                       const struct reglet__compile_options *options,
+                                       struct reglet__code *out) {
     struct order order = order_of(options);
+    wasmtime_error_t *error = NULL;
     for (size_t i = 0; i < order.count; i++) {
-        wasmtime_error_t *error =
-            compile_with(engine, order.compilers[i], wasm, size, options->in_background, &out->module);
+        if (error)
+            wasmtime_error_delete(error);
         out->compiler = order.compilers[i];
+        error = compile_with(engine, out->compiler, wasm, size, options->in_background, &out->module);
         if (!error)
-            return true;
-        wasmtime_error_delete(error);
+            break;
     }
-    return false;
+    return error;
 }
 
-/* Why none of them took the module: because it is none, or else what the last compiler says. */
+/* Why none of them took the module: because it is none, or else what the last compiler said. Takes that over. */
 static reglet_status no_code(struct reglet__engine *engine, const void *wasm, size_t size,
-                             const struct reglet__compile_options *options, reglet_error **err) {
+                             wasmtime_error_t *said, reglet_error **err) {
     wasm_engine_t *any = engine->compilers[REGLET__OPTIMIZING].engine;
     wasmtime_error_t *error = wasmtime_module_validate(any, wasm, size);
+    if (!error)
+        return reglet__engine_fail(said, REGLET_ERR_INVALID_MODULE, "the module cannot be compiled", err);
+    wasmtime_error_delete(said);
+    return reglet__engine_fail(error, REGLET_ERR_INVALID_MODULE, "no valid WebAssembly module", err);
+}
+
+/* As it was rewritten, so that images can be taken of it. */
+static bool compile_rewritten(struct reglet__engine *engine, const struct reglet_engine_rewritten *rewritten,
+                              const struct reglet__compile_options *options, struct reglet__code *out) {
+    if (why_no_image(&out->facts))
+        return false;
+    wasmtime_error_t *error = compile_bytes(engine, rewritten->wasm, rewritten->wasm_size, options, out);
+    out->rewritten = !error;
     if (error)
-        return reglet__engine_fail(error, REGLET_ERR_INVALID_MODULE, "no valid WebAssembly module", err);
-    wasmtime_module_t *module = NULL;
-    error = compile_with(engine, options->compiler, wasm, size, options->in_background, &module);
-    if (error)
-        return reglet__engine_fail(error, REGLET_ERR_INVALID_MODULE, "the module cannot be compiled", err);
-    wasmtime_module_delete(module);
-    return reglet__fail(err, REGLET_ERR_NO_MEMORY, REGLET_DOMAIN_ENGINE,
-                        "the module could not be compiled at first");
+        wasmtime_error_delete(error);
+    return out->rewritten;
 }
 
 /* Rewritten, where an image can be taken of it; else as it came. */
@@ -151,13 +160,11 @@ static reglet_status compile(struct reglet__engine *engine, const void *wasm, si
                              const struct reglet_engine_rewritten *rewritten, struct reglet__code *out,
                              reglet_error **err) {
     const struct reglet__code *sibling = options->sibling ? &options->sibling->code : NULL;
-    if (!why_no_image(&out->facts) &&
-        compile_bytes(engine, rewritten->wasm, rewritten->wasm_size, options, out)) {
-        out->rewritten = true;
+    if (compile_rewritten(engine, rewritten, options, out))
         return share_initial(out, sibling) ? REGLET_OK : make_initial(out, wasm, rewritten, err);
-    }
-    if (!compile_bytes(engine, wasm, size, options, out))
-        return no_code(engine, wasm, size, options, err);
+    wasmtime_error_t *error = compile_bytes(engine, wasm, size, options, out);
+    if (error)
+        return no_code(engine, wasm, size, error, err);
     return share_initial(out, sibling) ? REGLET_OK : make_empty(out, err);
 }
 
@@ -166,8 +173,8 @@ reglet_status reglet__code_compile(struct reglet__engine *engine, const void *wa
                                    reglet_error **err) {
     _cleanup_(reglet_engine_rewritten_free)
     struct reglet_engine_rewritten rewritten = {0};
-    if (!reglet_engine_rewrite(wasm, size, &rewritten))
-        return no_code(engine, wasm, size, options, err);
+    if (!reglet_engine_rewrite(wasm, size, &rewritten)) /* the compilers say whether it is a module */
+        rewritten.facts = (struct reglet_engine_facts){.module_bytes = size, .reason = REGLET_ENGINE_REASONS};
     out->facts = rewritten.facts;
     return compile(engine, wasm, size, options, &rewritten, out, err);
 }

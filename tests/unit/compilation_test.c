@@ -12,6 +12,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "engine/internal.h"
 #include "util/clock.h"
 #include "util/limits.h"
 #include "util/sys.h"
@@ -142,12 +143,53 @@ static void load__descriptor_that_somebody_else_closed_is_a_failure(void **state
     reglet_plugin_unref(plugin);
 }
 
+/* --- A module that the rewriting does not understand -------------------------------------------------------- */
+
+static _Atomic bool understand_nothing;
+
+bool __real_reglet_engine_rewrite(const uint8_t *wasm, size_t size, struct reglet_engine_rewritten *out);
+bool __wrap_reglet_engine_rewrite(const uint8_t *wasm, size_t size, struct reglet_engine_rewritten *out);
+bool __wrap_reglet_engine_rewrite(const uint8_t *wasm, size_t size, struct reglet_engine_rewritten *out) {
+    return !atomic_load(&understand_nothing) && __real_reglet_engine_rewrite(wasm, size, out);
+}
+
+/* A type section with a type that there is not. */
+static const char not_valid[] = {0, 'a', 's', 'm', 1, 0, 0, 0, 1, 2, 1, 0x7f};
+
+static void load__module_that_cannot_be_rewritten_runs_as_it_came(void **state) {
+    const struct host *host = *state;
+    reglet_error *error = NULL;
+    reglet_plugin *plugin = NULL;
+    reglet_result *result = NULL;
+    const reglet_inspection *inspection = NULL;
+    atomic_store(&understand_nothing, true);
+    expect_ok(load(host, &plugin, &error), error);
+    for (int i = 0; i < 2; i++) {
+        expect_ok(reglet_plugin_observe(plugin, NULL, NULL, &result, &error), error);
+        assert_non_null(strstr(reglet_result_json(result, NULL), "\"calls\":1"));
+        reglet_result_free(result);
+    }
+    expect_ok(reglet_plugin_inspect(plugin, NULL, &inspection, &error), error);
+    assert_string_equal(inspection->no_image,
+                        REGLET__NO_IMAGES ? "images are turned off" : "it cannot be rewritten");
+    reglet_inspection_free(inspection);
+    reglet_plugin_unref(plugin);
+    assert_int_equal(
+        reglet_runtime_load_plugin(host->runtime, "none", not_valid, sizeof not_valid, NULL, &plugin, &error),
+        REGLET_ERR_INVALID_MODULE);
+    assert_non_null(strstr(reglet_error_message(error), "no valid WebAssembly module"));
+    reglet_error_free(error);
+    atomic_store(&understand_nothing, false);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(
             optimize__plugin_loaded_again_while_its_compilation_is_given_up_does_not_wait_for_ever, open_host,
             close_host),
         cmocka_unit_test_setup_teardown(load__descriptor_that_somebody_else_closed_is_a_failure, open_host,
+                                        close_host),
+        cmocka_unit_test_setup_teardown(load__module_that_cannot_be_rewritten_runs_as_it_came, open_host,
                                         close_host),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
