@@ -275,6 +275,33 @@ static void files__the_next_process_does_not_compile(void **state) {
     assert_int_equal(st.st_mode & 0777, 0700);
 }
 
+static bool is_mapped(const char *path) {
+    char line[1024];
+    bool found = false;
+    FILE *maps = fopen("/proc/self/maps", "re");
+    assert_non_null(maps);
+    while (fgets(line, sizeof line, maps))
+        found = found || strstr(line, path);
+    fclose(maps);
+    return found;
+}
+
+static void files__are_mapped_and_not_read(void **state) {
+    struct folder *folder = *state;
+    struct host host;
+    char path[512];
+    code_in_new_host(folder, REGLET_COMPILER_OPTIMIZING, "counter");
+    only_file(folder, path, sizeof path);
+    assert_false(is_mapped(path));
+    open_host(&host, folder->cache, REGLET_COMPILER_OPTIMIZING);
+    reglet_plugin *plugin = load_guest(host.runtime, "counter");
+    assert_string_equal(code_of(plugin), "optimizing from disk");
+    assert_true(is_mapped(path));
+    expect_evidence(observe_json(plugin, NULL, 0), "\"calls\":1");
+    reglet_plugin_unref(plugin);
+    close_host(&host);
+}
+
 static void files__code_from_them_does_the_same(void **state) {
     struct folder *folder = *state;
     static const char *const guests[] = {"counter", "tail_call", "image_counter"};
@@ -438,6 +465,7 @@ int main(void) {
         in_folder(fast__leaves_what_it_does_not_take_to_the_other),
         cmocka_unit_test(runtime__unknown_compiler_is_refused),
         in_folder(files__the_next_process_does_not_compile),
+        in_folder(files__are_mapped_and_not_read),
         in_folder(files__code_from_them_does_the_same),
         in_folder(files__damaged_code_is_compiled_again_and_replaced),
         in_folder(files__directory_that_others_may_write_is_not_used),
