@@ -218,14 +218,18 @@ static void on_log(void *user_data, reglet_log_event *event) {
     }
 }
 
-static void on_denied(void *user_data, const char *asked, const char *suggested, const char *reason) {
+static void on_decided(void *user_data, const struct reglet__decided *decided) {
     struct visit *visit = user_data;
     struct reglet__capability *capability = NULL;
+    REQUIRE(decided->function && decided->asked && decided->duration_ns >= 0);
+    REQUIRE(decided->decision.allowed == !decided->decision.reason);
+    REQUIRE(!decided->decision.allowed || visit->granted);
+    if (decided->decision.allowed || decided->is_question)
+        return;
     visit->reports++;
-    REQUIRE(asked && *asked);
-    require_clean_string(reason);
-    if (suggested)
-        REQUIRE(reglet__capability_parse(suggested, &capability, NULL) == REGLET_OK);
+    require_clean_string(decided->decision.reason);
+    if (decided->grant)
+        REQUIRE(reglet__capability_parse(decided->grant, &capability, NULL) == REGLET_OK);
     reglet__capability_free(capability);
 }
 
@@ -394,21 +398,24 @@ static void visit_function(const char *function, bool granted, const uint8_t *da
     struct reglet__json *request = NULL;
     struct visit visit = {.function = function, .granted = granted};
     const struct reglet__policy *policy = granted ? world.something : world.nothing;
+    struct reglet__quotas quotas = {.used = {0}};
+    memset(quotas.limits, 0xff, sizeof quotas.limits); /* unlimited */
+    struct reglet__decisions decisions = {.sink = {on_decided, &visit, true}};
     const struct reglet__wasi_options options = {.host = world.wasi_host,
                                                  .policy = policy,
                                                  .root_preopen = true,
-                                                 .max_output_bytes = UINT64_MAX,
-                                                 .sink = {on_line, on_denied, &visit}};
+                                                 .quotas = &quotas,
+                                                 .sink = {on_line, &visit},
+                                                 .decisions = &decisions};
     struct reglet__host host = {.setup = world.setup,
                                 .policy = policy,
                                 .plugin = "fuzz",
                                 .environment = environment,
                                 .environment_count = ARRAY_LEN(environment),
-                                .max_log_messages = UINT64_MAX,
-                                .max_log_bytes = UINT64_MAX,
+                                .quotas = &quotas,
                                 .log = on_log,
-                                .denied = on_denied,
-                                .user_data = &visit};
+                                .user_data = &visit,
+                                .decisions = &decisions};
     REQUIRE(reglet__wasi_new(&options, &host.wasi) == REGLET_OK);
     struct reglet__guest guest = {.states = {[REGLET__ROOM_WASI] = host.wasi, [REGLET__ROOM_HOST] = &host}};
     put_request(&guest, data, size);

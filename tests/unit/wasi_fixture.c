@@ -56,6 +56,11 @@ void reglet__guest_stop(struct reglet__guest *guest, reglet_status status, const
     va_end(args);
 }
 
+const char *reglet__guest_imported_name(const struct reglet__guest *guest) {
+    (void)guest;
+    return "a_function";
+}
+
 void reglet__guest_exit(struct reglet__guest *guest, uint32_t exit_code) {
     reglet__guest_stop(guest, REGLET_ERR_EXIT, "%s", "");
     guest->stop.exit_code = exit_code;
@@ -68,9 +73,30 @@ static void take_line(void *user_data, int stream, const char *text, size_t size
     reglet__buf_appendf(&world->lines, "%d:%.*s\n", stream, (int)size, text);
 }
 
-static void take_denial(void *user_data, const char *asked, const char *grant, const char *reason) {
+/* The temporary directory's own path is left out. */
+static void take_allowed(struct world *world, const struct reglet__decided *decided) {
+    size_t size = strlen(world->top);
+    bool below = strncmp(decided->asked, world->top, size) == 0;
+    reglet__buf_appendf(&world->allowed, "%s %s %s in %llu out %llu\n", decided->function, decided->kind,
+                        below ? decided->asked + size : decided->asked, (unsigned long long)decided->bytes_in,
+                        (unsigned long long)decided->bytes_out);
+}
+
+static void take_decision(void *user_data, const struct reglet__decided *decided) {
     struct world *world = user_data;
-    reglet__buf_appendf(&world->denials, "%s|%s|%s\n", asked, grant ? grant : "", reason);
+    if (decided->decision.allowed) {
+        take_allowed(world, decided);
+        return;
+    }
+    _cleanup_free_ char *phrase = reglet__decided_phrase(decided);
+    assert_non_null(phrase);
+    reglet__buf_appendf(&world->denials, "%s|%s|%s\n", phrase, decided->grant ? decided->grant : "",
+                        decided->decision.reason);
+}
+
+static void take_cut(void *user_data, const char *line) {
+    struct world *world = user_data;
+    reglet__buf_appendf(&world->lines, "cut:%s\n", line);
 }
 
 int world_setup(void **state) {
@@ -78,16 +104,21 @@ int world_setup(void **state) {
     assert_non_null(world);
     strcpy(world->top, "/tmp/reglet-wasi-XXXXXX");
     assert_non_null(mkdtemp(world->top));
-    world->lines.max = world->denials.max = 1 << 24;
+    world->lines.max = world->denials.max = world->allowed.max = 1 << 24;
     world->guest = calloc(1, sizeof *world->guest);
     assert_non_null(world->guest);
     assert_int_equal(reglet__policy_new(&world->policy), REGLET_OK);
     assert_int_equal(reglet__wasi_host_get(&world->options.host, NULL), REGLET_OK);
     world->options.policy = world->policy;
     world->options.root_preopen = true;
-    world->options.max_output_bytes = UINT64_MAX;
-    world->options.sink =
-        (struct reglet__wasi_sink){.line = take_line, .denied = take_denial, .user_data = world};
+    memset(world->quotas.limits, 0xff, sizeof world->quotas.limits); /* unlimited */
+    world->quotas.limits[REGLET__QUOTA_OPEN_FILES] = REGLET__DEFAULT_OPEN_FILES;
+    world->quotas.cut = take_cut;
+    world->quotas.user_data = world;
+    world->options.quotas = &world->quotas;
+    world->options.sink = (struct reglet__wasi_sink){.line = take_line, .user_data = world};
+    world->decisions.sink = (struct reglet__decided_sink){take_decision, world, true};
+    world->options.decisions = &world->decisions;
     *state = world;
     return 0;
 }
@@ -106,6 +137,7 @@ int world_teardown(void **state) {
     nftw(world->top, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
     reglet__buf_free(&world->lines);
     reglet__buf_free(&world->denials);
+    reglet__buf_free(&world->allowed);
     free(world->guest);
     free(world);
     return 0;

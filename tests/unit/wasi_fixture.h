@@ -38,10 +38,13 @@ struct world {
     char top[64]; /* a temporary directory's real path */
     struct reglet__policy *policy;
     struct reglet__wasi_options options;
+    struct reglet__quotas quotas;
     struct reglet__wasi *wasi;
     struct reglet__guest *guest;
     struct reglet__buf lines;   /* "1:text\n" for each line on stdout, "2:…" on stderr */
     struct reglet__buf denials; /* "asked|grant|reason\n" for each */
+    struct reglet__buf allowed; /* "path_open fs:read /d/file in 8 out 0\n" for each, without the directory's own path */
+    struct reglet__decisions decisions;
 };
 
 /* For cmocka: a temporary directory with nothing in it, and a policy with no grants. */

@@ -61,14 +61,14 @@ static void path_open__a_denial_is_reported_with_the_grant_that_would_allow_it(v
     assert_non_null(strstr(world->denials.data, expected));
 }
 
-static void path_open__denials_are_reported_up_to_a_limit(void **state) {
+static void path_open__every_denial_is_told(void **state) {
     struct world *world = *state;
     size_t lines = 0;
     for (int i = 0; i < REGLET__MAX_DENIALS + 50; i++)
         assert_int_equal(READ("etc/shadow"), WASI_EACCES);
     for (const char *at = world->denials.data; (at = strchr(at, '\n')); at++)
         lines++;
-    assert_int_equal(lines, REGLET__MAX_DENIALS);
+    assert_int_equal(lines, REGLET__MAX_DENIALS + 50);
 }
 
 static void path_open__dotdot_dots_and_slashes_lead_to_what_they_lead_to(void **state) {
@@ -696,7 +696,7 @@ int main(void) {
         test(path_open__neighbour_of_a_granted_file_is_denied),
         test(path_open__without_any_grant_is_denied),
         test(path_open__a_denial_is_reported_with_the_grant_that_would_allow_it),
-        test(path_open__denials_are_reported_up_to_a_limit),
+        test(path_open__every_denial_is_told),
         test(path_open__dotdot_dots_and_slashes_lead_to_what_they_lead_to),
         test(path_open__dotdot_is_denied),
         test(path_open__dotdot_out_of_a_directory_descriptor_is_denied),
