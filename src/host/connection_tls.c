@@ -48,7 +48,7 @@ static reglet_status after_failure(struct reglet__host_request *request,
                                    const struct reglet__connection *connection, SSL *ssl, int result,
                                    const char *what) {
     int error_number = errno, reason = SSL_get_error(ssl, result);
-    reglet_status status = reglet__interrupt_check(&request->interrupt);
+    reglet_status status = reglet__host_check(request);
     if (status != REGLET_OK) { /* what failed may be its end alone */
         ERR_clear_error();
         return status;
@@ -120,7 +120,7 @@ reglet_status reglet__connection_start_tls(struct reglet__host_request *request,
             request, "config", "ECERT",
             "there are no certificates to verify a server with: neither %s nor %s can be read",
             X509_get_default_cert_file(), X509_get_default_cert_dir());
-    SSL *ssl = reglet__tls_session(tls, connection->fd, &request->interrupt);
+    SSL *ssl = reglet__tls_session(tls, connection->fd, request);
     if (!ssl || !expect_peer(ssl, endpoint)) {
         SSL_free(ssl);
         return reglet__host_fail(request, "internal", "EIO", "TLS cannot be set up: %s", take_reason());
@@ -147,7 +147,7 @@ reglet_status reglet__connection_read_tls(struct reglet__host_request *request,
         *count = 0;
         if (SSL_get_error(connection->ssl, result) ==
             SSL_ERROR_ZERO_RETURN) /* of the server, or of the call */
-            return reglet__interrupt_check(&request->interrupt);
+            return reglet__host_check(request);
         reglet_status status = after_failure(request, connection, connection->ssl, result, "read from");
         if (status != REGLET_OK)
             return status;

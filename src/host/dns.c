@@ -54,13 +54,27 @@ static ares_ssize_t receive(ares_socket_t fd, void *out, size_t size, int flags,
         return -1;
     }
     asking->reads--;
-    return recvfrom(fd, out, size, flags, from, from_size);
+    ssize_t count = recvfrom(fd, out, size, flags, from, from_size);
+    if (count <= 0 || reglet__host_received(asking->request, (uint64_t)count) == REGLET_OK)
+        return count;
+    errno = ECONNRESET;
+    return -1;
 }
 
 static ares_ssize_t send_parts(ares_socket_t fd, const struct iovec *parts, int count, void *user_data) {
-    (void)user_data;
+    const struct reglet__asking *asking = user_data;
     struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)parts, .msg_iovlen = (size_t)count};
-    return sendmsg(fd, &message, MSG_NOSIGNAL);
+    size_t size = 0;
+    for (int i = 0; i < count; i++)
+        size += parts[i].iov_len;
+    if (reglet__host_may_send(asking->request, size) != REGLET_OK) {
+        errno = EPIPE;
+        return -1;
+    }
+    ssize_t sent = sendmsg(fd, &message, MSG_NOSIGNAL);
+    if (sent > 0)
+        (void)reglet__host_sent(asking->request, (uint64_t)sent);
+    return sent;
 }
 
 static const struct ares_socket_functions socket_functions = {
@@ -196,8 +210,10 @@ static reglet_status ask(struct reglet__host_request *request, const struct regl
         questions[i].answer = NULL;
         ares_query(channel, name, ns_c_in, (int)questions[i].type, on_answer, &questions[i]);
     }
-    while (asking.open > 0 && status == REGLET_OK)
+    while (asking.open > 0 && !request->ended && status == REGLET_OK)
         status = step(&asking);
+    if (request->ended) /* by its quota, for which c-ares has other explanations */
+        return REGLET__HOST_ANSWERED;
     for (size_t i = 0; i < count && status == REGLET_OK; i++) {
         if (questions[i].status == ARES_ENOMEM)
             status = REGLET_ERR_NO_MEMORY;

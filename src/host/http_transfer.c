@@ -72,10 +72,21 @@ static void end_headers(struct transfer *transfer) {
         reglet__http_body_gunzip(&transfer->response->body);
 }
 
+/* By TLS the records are counted, with all that is in them. */
+static bool is_plain(const struct transfer *transfer) {
+    return transfer->hop->url->endpoint.scheme == REGLET__SCHEME_HTTP;
+}
+
+static bool count_received(const struct transfer *transfer, size_t count) {
+    return !is_plain(transfer) || reglet__host_received(transfer->request, count) == REGLET_OK;
+}
+
 /* One line, also the empty one at the end. Anything but `count` ends the transfer. */
 static size_t on_header(char *line, size_t one, size_t count, void *user) {
     (void)one;
     struct transfer *transfer = user;
+    if (!count_received(transfer, count))
+        return 0;
     transfer->header_bytes += count;
     if (transfer->header_bytes > REGLET__MAX_HTTP_RESPONSE_HEADER_BYTES ||
         ++transfer->header_lines > REGLET__MAX_HTTP_RESPONSE_HEADERS) {
@@ -90,6 +101,8 @@ static size_t on_header(char *line, size_t one, size_t count, void *user) {
 static size_t on_body(char *data, size_t one, size_t count, void *user) {
     (void)one;
     struct transfer *transfer = user;
+    if (!count_received(transfer, count))
+        return 0;
     return reglet__http_body_add(&transfer->response->body, data, count) ? count : 0;
 }
 
@@ -158,7 +171,7 @@ static CURLcode on_tls(CURL *easy, void *context, void *user) {
     const struct transfer *transfer = user;
     struct reglet__tls *tls = transfer->request->host->setup->tls;
     X509_STORE *shared = reglet__tls_store(tls), *own = shared ? X509_STORE_new() : NULL;
-    if (!own || !reglet__tls_harden(tls, context, &transfer->request->interrupt) ||
+    if (!own || !reglet__tls_harden(tls, context, transfer->request) ||
         SSL_CTX_set1_verify_cert_store(context, shared) != 1 ||
         !reglet__tls_expect(SSL_CTX_get0_param(context), &transfer->hop->target->endpoint)) {
         X509_STORE_free(own);
@@ -383,6 +396,16 @@ static void initialise(void) {
     initialised = curl_global_init(CURL_GLOBAL_DEFAULT);
 }
 
+/* libcurl says only afterwards what it wrote before the body. */
+static void count_sent(const struct transfer *transfer) {
+    long head = 0;
+    curl_off_t body = 0;
+    curl_easy_getinfo(transfer->easy, CURLINFO_REQUEST_SIZE, &head);
+    curl_easy_getinfo(transfer->easy, CURLINFO_SIZE_UPLOAD_T, &body);
+    if (is_plain(transfer))
+        (void)reglet__host_sent(transfer->request, (uint64_t)head + (uint64_t)body);
+}
+
 static reglet_status run(struct transfer *transfer) {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     if (pthread_once(&once, initialise) != 0 || initialised != CURLE_OK)
@@ -401,9 +424,14 @@ static reglet_status run(struct transfer *transfer) {
         return reglet__host_fail(transfer->request, "internal", "ENOSYS", "libcurl: %s",
                                  curl_easy_strerror(code));
     int result = CURLE_FAILED_INIT;
-    reglet_status status = reglet__http_drive(transfer->request, easy, &result);
+    reglet_status status =
+        reglet__host_may_send(transfer->request, transfer->hop->headers->bytes + transfer->hop->body_size);
+    if (status != REGLET_OK)
+        return status;
+    status = reglet__http_drive(transfer->request, easy, &result);
+    count_sent(transfer);
     if (status == REGLET_OK) /* at its end the server seems to have closed: that is no end of a body */
-        status = reglet__interrupt_check(&transfer->request->interrupt);
+        status = reglet__host_check(transfer->request);
     if (status == REGLET_OK)
         status = finish(transfer, (CURLcode)result);
     ERR_clear_error(); /* libcurl leaves what went wrong in the thread's queue */

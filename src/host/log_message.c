@@ -9,16 +9,11 @@
 #include "util/limits.h"
 
 /* Each message is an event, however few bytes it has. */
-static bool count(struct reglet__guest *guest, struct reglet__host *host, uint32_t size) {
-    bool too_many = host->log_messages >= host->max_log_messages;
-    if (!too_many && size <= host->max_log_bytes - host->log_bytes) {
-        host->log_messages++;
-        host->log_bytes += size;
+static bool count(struct reglet__guest *guest, const struct reglet__host *host, uint32_t size) {
+    if (reglet__quota_take(host->quotas, guest, REGLET__QUOTA_LOG_MESSAGES, 1) == REGLET_OK &&
+        reglet__quota_take(host->quotas, guest, REGLET__QUOTA_LOG_BYTES, size) == REGLET_OK)
         return true;
-    }
-    reglet__guest_stop(guest, REGLET_ERR_OUTPUT_LIMIT, "the plugin logged more than %llu %s",
-                       (unsigned long long)(too_many ? host->max_log_messages : host->max_log_bytes),
-                       too_many ? "messages" : "bytes");
+    reglet__quota_cut(host->quotas, "a log message of %u bytes was cut off", size);
     return false;
 }
 
@@ -26,7 +21,7 @@ static bool count(struct reglet__guest *guest, struct reglet__host *host, uint32
  * A copy of the request; what is longer than the limit is cut, which makes it no JSON and so logged as it is. A request
  * that is not there is logged as just that: logging is no reason to end a call.
  */
-static char *copy_request(struct reglet__guest *guest, uint64_t packed, uint32_t *size) {
+static char *copy_request(struct reglet__guest *guest, uint64_t packed, uint32_t *size, uint32_t *cut) {
     uint32_t address = (uint32_t)(packed >> 32), length = (uint32_t)packed;
     const char *bytes = reglet__guest_memory(guest, address, length);
     char outside[96];
@@ -36,6 +31,7 @@ static char *copy_request(struct reglet__guest *guest, uint64_t packed, uint32_t
         bytes = outside;
     }
     *size = length < REGLET__MAX_LOG_REQUEST ? length : REGLET__MAX_LOG_REQUEST;
+    *cut = length - *size;
     char *copy = malloc(*size + 1);
     if (copy)
         memcpy(copy, bytes, *size);
@@ -50,8 +46,8 @@ static bool out_of_memory(struct reglet__guest *guest) {
 /* I -> nothing. A packed request {level, message, attrs, context}. */
 bool reglet__host_log_message(struct reglet__guest *guest, union reglet__slot *slots) {
     struct reglet__host *host = reglet__guest_state(guest, REGLET__ROOM_HOST);
-    uint32_t size = 0;
-    _cleanup_free_ char *bytes = copy_request(guest, slots[0].u64, &size);
+    uint32_t size = 0, cut = 0;
+    _cleanup_free_ char *bytes = copy_request(guest, slots[0].u64, &size, &cut);
     if (!bytes)
         return out_of_memory(guest);
     if (!count(guest, host, size))
@@ -68,5 +64,7 @@ bool reglet__host_log_message(struct reglet__guest *guest, union reglet__slot *s
                               .attr_count = request.attr_count};
     host->log(host->user_data, &event);
     reglet__log_request_free(&request);
+    if (cut)
+        reglet__quota_cut(host->quotas, "%u bytes of a log message were cut off", cut);
     return true;
 }

@@ -121,18 +121,26 @@ static bool set_algorithms(SSL_CTX *context) {
                                               "RSA+SHA256:RSA+SHA384:RSA+SHA512") == 1;
 }
 
+/* A record's header comes before its content is looked at. */
+static void count_record(struct reglet__host_request *request, bool sent, const unsigned char *header) {
+    size_t size = SSL3_RT_HEADER_LENGTH + ((size_t)header[3] << 8 | header[4]);
+    (void)(sent ? reglet__host_sent(request, size) : reglet__host_received(request, size));
+}
+
 /*
  * OpenSSL skips messages that carry nothing for as long as there are any, and libcurl frames of HTTP/2; a server that never
- * stops to send them holds both, past every deadline. So it is looked at with each record and message that comes, and the
- * connection is taken for ended then.
+ * stops to send them holds both, past every deadline and quota. So both are looked at with each record and message that
+ * comes, and the connection is taken for ended then.
  */
-static void look_at_deadline(int sent, int version, int type, const void *message, size_t size, SSL *ssl,
-                             void *interrupt) {
+static void watch(int sent, int version, int type, const void *message, size_t size, SSL *ssl,
+                  void *watching) {
+    struct reglet__host_request *request = watching;
     (void)version;
-    (void)type;
-    (void)message;
-    (void)size;
-    if (!sent && interrupt && reglet__interrupt_check(interrupt) != REGLET_OK)
+    if (!request)
+        return;
+    if (type == SSL3_RT_HEADER && size == SSL3_RT_HEADER_LENGTH)
+        count_record(request, sent, message);
+    if (request->ended || (!sent && reglet__host_check(request) != REGLET_OK))
         SSL_set_shutdown(ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
 }
 
@@ -144,16 +152,16 @@ static bool harden(SSL_CTX *context, X509_STORE *store) {
     SSL_CTX_set_security_level(context, 2);
     SSL_CTX_set_keylog_callback(context, NULL);
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
-    SSL_CTX_set_msg_callback(context, look_at_deadline);
+    SSL_CTX_set_msg_callback(context, watch);
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
     SSL_CTX_set1_cert_store(context, store);
     return SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) == 1 &&
            SSL_CTX_set_max_proto_version(context, 0) == 1 && set_algorithms(context);
 }
 
-bool reglet__tls_harden(struct reglet__tls *tls, SSL_CTX *context, struct reglet__interrupt *interrupt) {
+bool reglet__tls_harden(struct reglet__tls *tls, SSL_CTX *context, struct reglet__host_request *request) {
     X509_STORE *store = reglet__tls_store(tls);
-    SSL_CTX_set_msg_callback_arg(context, interrupt);
+    SSL_CTX_set_msg_callback_arg(context, request);
     return store && harden(context, store);
 }
 
@@ -238,7 +246,7 @@ static SSL_CTX *get_context(struct reglet__tls *tls) {
     return context;
 }
 
-SSL *reglet__tls_session(struct reglet__tls *tls, int fd, struct reglet__interrupt *interrupt) {
+SSL *reglet__tls_session(struct reglet__tls *tls, int fd, struct reglet__host_request *request) {
     SSL_CTX *context = get_context(tls);
     SSL *ssl = context ? SSL_new(context) : NULL;
     BIO *bio = ssl ? new_socket(tls->socket, fd) : NULL;
@@ -247,7 +255,7 @@ SSL *reglet__tls_session(struct reglet__tls *tls, int fd, struct reglet__interru
         return NULL;
     }
     SSL_set_bio(ssl, bio, bio);
-    SSL_set_msg_callback_arg(ssl, interrupt);
+    SSL_set_msg_callback_arg(ssl, request);
     SSL_set_mode(ssl, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     /* Messages without data, of which a server can send any number, come back to us and so to the deadline. */
     SSL_clear_mode(ssl, SSL_MODE_AUTO_RETRY);

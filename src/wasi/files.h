@@ -3,7 +3,7 @@
  * by the same code.
  *
  * All but reglet__wasi_ask() return 0, an errno of the host (EACCES when it is denied, whether the file exists or not), or
- * REGLET__WASI_ENDED: the call's deadline or token ended it, which was noted.
+ * REGLET__WASI_ENDED: the call's deadline, its token or its quota of open files ended it, which was noted.
  */
 #ifndef REGLET_WASI_FILES_H
 #define REGLET_WASI_FILES_H

@@ -34,11 +34,8 @@ static int extend(struct reglet__wasi *wasi, int stream, const char *data, size_
     return WASI_SUCCESS;
 }
 
-int reglet__wasi_write_lines(struct reglet__wasi *wasi, int stream, const char *data, size_t size) {
-    uint64_t left = wasi->options->max_output_bytes - wasi->output_bytes;
-    size_t taken = size < left ? size : (size_t)left;
-    wasi->output_bytes += taken;
-    for (const char *at = data, *end = data + taken; at < end;) {
+static int write_part(struct reglet__wasi *wasi, int stream, const char *data, size_t size) {
+    for (const char *at = data, *end = data + size; at < end;) {
         const char *stop = memchr(at, '\n', (size_t)(end - at));
         int error = extend(wasi, stream, at, (size_t)((stop ? stop : end) - at));
         if (error)
@@ -47,10 +44,25 @@ int reglet__wasi_write_lines(struct reglet__wasi *wasi, int stream, const char *
             hand_out(wasi, stream);
         at = stop ? stop + 1 : end;
     }
-    if (taken == size)
+    return WASI_SUCCESS;
+}
+
+int reglet__wasi_write_lines(struct reglet__wasi *wasi, int stream, const struct iovec *parts, size_t count,
+                             size_t total) {
+    struct reglet__quotas *quotas = wasi->options->quotas;
+    uint64_t left = reglet__quota_left(quotas, REGLET__QUOTA_OUTPUT_BYTES);
+    size_t fits = total < left ? total : (size_t)left, cut = total - fits;
+    reglet__quota_take(quotas, wasi->guest, REGLET__QUOTA_OUTPUT_BYTES, fits);
+    for (size_t i = 0; i < count && fits > 0; i++) {
+        size_t size = parts[i].iov_len < fits ? parts[i].iov_len : fits;
+        int error = write_part(wasi, stream, parts[i].iov_base, size);
+        if (error)
+            return error;
+        fits -= size;
+    }
+    if (reglet__quota_check(quotas, wasi->guest, REGLET__QUOTA_OUTPUT_BYTES, cut) == REGLET_OK)
         return WASI_SUCCESS;
-    reglet__guest_stop(wasi->guest, REGLET_ERR_OUTPUT_LIMIT,
-                       "more than %llu bytes were written to stdout and stderr",
-                       (unsigned long long)wasi->options->max_output_bytes);
+    reglet__wasi_flush(wasi); /* what was cut off is said behind what was not */
+    reglet__quota_cut(quotas, "%zu bytes written to %s were cut off", cut, stream == 1 ? "stdout" : "stderr");
     return WASI_STOP;
 }

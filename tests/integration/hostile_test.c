@@ -159,12 +159,15 @@ static void observe__exits_and_traps_are_told_apart(void **state) {
 static void observe__floods_of_output_are_limited(void **state) {
     (void)state;
     static const struct attack attacks[] = {
-        {"flood_stdout", REGLET_ERR_OUTPUT_LIMIT, "1048576"},
+        {"flood_stdout", REGLET_ERR_OUTPUT_LIMIT,
+         "fd_write passed max_output_bytes: more than 1048576 bytes written to stdout and stderr"},
         {"flood_stderr", REGLET_ERR_OUTPUT_LIMIT, "1048576"},
         {"flood_line", REGLET_ERR_OUTPUT_LIMIT, "1048576"},
-        {"flood_log", REGLET_ERR_OUTPUT_LIMIT, "logged more than 10000 messages"},
-        {"flood_log_empty", REGLET_ERR_OUTPUT_LIMIT, "logged more than 10000 messages"},
-        {"flood_log_long", REGLET_ERR_OUTPUT_LIMIT, "logged more than 1048576 bytes"},
+        {"flood_log", REGLET_ERR_LOG_LIMIT,
+         "log_message passed max_log_messages: more than 10000 messages logged"},
+        {"flood_log_empty", REGLET_ERR_LOG_LIMIT, "more than 10000 messages logged"},
+        {"flood_log_long", REGLET_ERR_LOG_LIMIT,
+         "log_message passed max_log_bytes: more than 1048576 bytes logged"},
         {"log_requests", REGLET_OK, "\"status\":true"},
     };
     RUN(attacks, 0);

@@ -67,7 +67,12 @@ int __wrap_reglet__sys_ppoll(struct pollfd *fds, size_t count, const struct time
 static reglet_status ask(struct reglet__question *question) {
     const struct reglet__nameservers servers = {.list = {{.address = {.bytes = {127, 0, 0, 1}}, .port = 9}},
                                                 .count = 1};
+    struct reglet__quotas quotas;
+    memset(&quotas, 0, sizeof quotas);
+    memset(quotas.limits, 0xff, sizeof quotas.limits); /* unlimited */
+    struct reglet__host host = {.quotas = &quotas};
     struct reglet__host_request request = {
+        .host = &host,
         .interrupt = {.deadline = reglet__deadline_after_ms(100)},
     };
     reglet_status status = reglet__dns_ask(&request, &servers, "a.test", question, 1);

@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -72,15 +73,19 @@ static void expect_end(int (*send)(SSL *ssl)) {
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
     struct server server = {.fd = pair[1], .send = send};
     assert_int_equal(pthread_create(&server.thread, NULL, serve, &server), 0);
-    struct reglet__interrupt interrupt = {.deadline = REGLET__NEVER};
-    SSL *ssl = reglet__tls_session(tls, pair[0], &interrupt);
+    struct reglet__quotas quotas;
+    memset(&quotas, 0, sizeof quotas);
+    memset(quotas.limits, 0xff, sizeof quotas.limits); /* unlimited */
+    struct reglet__host host = {.quotas = &quotas};
+    struct reglet__host_request request = {.host = &host, .interrupt.deadline = REGLET__NEVER};
+    SSL *ssl = reglet__tls_session(tls, pair[0], &request);
     assert_non_null(ssl);
     SSL_set_mode(ssl, SSL_MODE_AUTO_RETRY);
     assert_int_equal(SSL_connect(ssl), 1);
-    interrupt.deadline = reglet__deadline_after_ms(50);
+    request.interrupt.deadline = reglet__deadline_after_ms(50);
     assert_int_equal(SSL_read_ex(ssl, &byte, 1, &count), 0);
     int sent = server.sent;
-    assert_true(reglet__now() >= interrupt.deadline);
+    assert_true(reglet__now() >= request.interrupt.deadline);
     SSL_free(ssl);
     close(pair[0]);
     pthread_join(server.thread, NULL);

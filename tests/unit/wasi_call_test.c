@@ -41,22 +41,24 @@ static void lines__longer_ones_are_cut(void **state) {
 
 static void lines__a_flood_ends_the_call_at_the_limit(void **state) {
     struct world *world = *state;
-    world->options.max_output_bytes = 10;
+    world->quotas.limits[REGLET__QUOTA_OUTPUT_BYTES] = 10;
     assert_int_equal(guest_write(world, 1, "1234\n"), 0);
     assert_int_equal(guest_write(world, 2, "1234\n"), 0);
     assert_int_equal(guest_write(world, 1, ""), 0);
     assert_int_equal(guest_write(world, 1, "5"), -1);
     assert_int_equal(world->guest->stop.status, REGLET_ERR_OUTPUT_LIMIT);
-    assert_string_equal(world->guest->stop.message, "more than 10 bytes were written to stdout and stderr");
-    assert_string_equal(world->lines.data, "1:1234\n2:1234\n");
+    assert_string_equal(
+        world->guest->stop.message,
+        "a_function passed max_output_bytes: more than 10 bytes written to stdout and stderr");
+    assert_string_equal(world->lines.data, "1:1234\n2:1234\ncut:1 bytes written to stdout were cut off\n");
 }
 
 static void lines__what_fits_below_the_limit_is_handed_out(void **state) {
     struct world *world = *state;
-    world->options.max_output_bytes = 6;
+    world->quotas.limits[REGLET__QUOTA_OUTPUT_BYTES] = 6;
     assert_int_equal(guest_write(world, 1, "1234\n5678\n"), -1);
     reglet__wasi_flush(world->wasi);
-    assert_string_equal(world->lines.data, "1:1234\n1:5\n");
+    assert_string_equal(world->lines.data, "1:1234\n1:5\ncut:4 bytes written to stdout were cut off\n");
 }
 
 static void stdin__is_empty(void **state) {

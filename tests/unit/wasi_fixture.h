@@ -43,7 +43,8 @@ struct world {
     struct reglet__guest *guest;
     struct reglet__buf lines;   /* "1:text\n" for each line on stdout, "2:…" on stderr */
     struct reglet__buf denials; /* "asked|grant|reason\n" for each */
-    struct reglet__buf allowed; /* "path_open fs:read /d/file in 8 out 0\n" for each, without the directory's own path */
+    struct reglet__buf
+        allowed; /* "path_open fs:read /d/file in 8 out 0\n" for each, without the directory's own path */
     struct reglet__decisions decisions;
 };
 
