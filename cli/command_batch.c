@@ -295,7 +295,7 @@ static int run(const struct options *given) {
         session_wake_on_signal(-1);
         if (batch.session.metrics && !metrics_file_write("batch", options.metrics_path, batch.session.metrics))
             code = EXIT_FAILED;
-        session_close(&batch.session);
+        code = session_close(&batch.session, code);
         close(batch.wake_fd);
     }
     if (batch.input_fd != STDIN_FILENO)

@@ -1,5 +1,6 @@
 #define _GNU_SOURCE
 #include "command.h"
+#include "explain.h"
 #include "session.h"
 #include "table.h"
 #include "term.h"
@@ -139,6 +140,25 @@ static void print_failure(const reglet_error *error) {
     fputs("}}\n", stdout);
 }
 
+/* With --learn there is no evidence to show, but whether there was any. */
+static int print_outcome(const reglet_result *result, const struct options *options) {
+    if (!options->learn)
+        return print_result(result, options_format(options));
+    if (reglet_result_evidence(result))
+        return EXIT_OK;
+    complain_status("observe", reglet_result_error_code(result), reglet_result_error_message(result));
+    return EXIT_FAILED;
+}
+
+/* Results are on standard output, where other programs read them: they come first, and tables go elsewhere. */
+static int print_decisions(const struct session *session, const struct options *options, int code) {
+    fflush(stdout);
+    if (options->explain)
+        explain_decisions(session->audit, stderr);
+    int learned = options->learn ? learn_grants(session) : EXIT_OK;
+    return learned == EXIT_OK ? code : learned;
+}
+
 static int observe(const struct session *session, const struct options *options, const reglet_config *config,
                    reglet_error **err) {
     reglet_result *result = NULL;
@@ -147,9 +167,9 @@ static int observe(const struct session *session, const struct options *options,
         complain_error("observe", *err);
         return status == REGLET_ERR_INVALID_CONFIG ? EXIT_BAD_USAGE : EXIT_FAILED;
     }
-    int code = print_result(result, options_format(options));
+    int code = print_outcome(result, options);
     reglet_result_free(result);
-    return code;
+    return print_decisions(session, options, code);
 }
 
 static int run(const struct options *options) {
@@ -162,10 +182,9 @@ static int run(const struct options *options) {
     code = session_open(&session, options, &error);
     if (code == EXIT_OK)
         code = observe(&session, options, config, &error);
-    if (code == EXIT_FAILED && error && options_format(options) == FORMAT_JSON)
+    if (code == EXIT_FAILED && error && !options->learn && options_format(options) == FORMAT_JSON)
         print_failure(error);
-    session_close(&session);
-    return code;
+    return session_close(&session, code);
 }
 
 const struct command command_observe = {
@@ -182,8 +201,9 @@ const struct command command_observe = {
     .example = "  reglet observe file.wasm path=/etc/hosts hash:=true \\\n"
                "      --grant fs:read:/etc/hosts\n"
                "\n"
-               "Exit codes: 0 evidence with status true, 1 evidence with status false, 2 usage\n"
-               "or configuration, 3 the plugin could not be loaded or did not answer properly.\n",
+               "Exit codes: 0 evidence with status true (with --learn: any), 1 evidence with\n"
+               "status false, 2 usage or configuration, 3 the plugin could not be loaded or did\n"
+               "not answer properly, or the audit file could not be written.\n",
     .operand = "PLUGIN.wasm",
     .further_operands = true,
     .run = run,

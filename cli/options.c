@@ -24,6 +24,9 @@ enum option_id {
     OPT_FORMAT,
     OPT_VALUES,
     OPT_CHECK,
+    OPT_AUDIT,
+    OPT_EXPLAIN,
+    OPT_LEARN,
     OPT_ASK,
     OPT_SUGGEST,
     OPT_ENV,
@@ -59,6 +62,12 @@ static const struct option_spec {
      "a JSON object with values for the config, - for\nstandard input; KEY=VALUE wins over it"},
     {OPT_CHECK, "check", 0, NULL, COMMAND_OBSERVE | COMMAND_BATCH,
      "check the config against the schema first"},
+    {OPT_AUDIT, "audit", 0, "FILE", COMMAND_MODULES,
+     "add a line of JSON to FILE for every decision on what\nit asked for"},
+    {OPT_EXPLAIN, "explain", 0, NULL, COMMAND_OBSERVE,
+     "after the result, a table of what it asked for and\ngot, on standard error"},
+    {OPT_LEARN, "learn", 0, NULL, COMMAND_OBSERVE,
+     "instead of the evidence, print the lines for the\nconfiguration file that would allow what was refused"},
     {OPT_JOBS, "jobs", 'j', "N", COMMAND_BATCH,
      "lines to run at once, 1 to 1024 (default: as many as\nthere are processors)"},
     {OPT_ORDERED, "ordered", 0, NULL, COMMAND_BATCH, "results in the order of the input"},
@@ -248,6 +257,9 @@ static int set_option(struct options *options, enum option_id id, const char *va
     case OPT_FORMAT: return set_format(options, value);
     case OPT_VALUES: string_list_add(&options->values, copy_text(value, strlen(value))); break;
     case OPT_CHECK: options->check = true; break;
+    case OPT_AUDIT: options->audit_path = value; break;
+    case OPT_EXPLAIN: options->explain = true; break;
+    case OPT_LEARN: options->learn = true; break;
     case OPT_ASK: string_list_add(&options->asks, copy_text(value, strlen(value))); break;
     case OPT_SUGGEST: options->suggest = true; break;
     case OPT_ENV: return set_env(options, value);
@@ -317,6 +329,10 @@ static int check_together(const struct options *options) {
         return bad_usage(options->command, "--suggest and --ask do not go together");
     if (options->suggest && options->format != FORMAT_DEFAULT)
         return bad_usage(options->command, "--suggest prints YAML; --format does not go with it");
+    if (options->learn && options->format != FORMAT_DEFAULT)
+        return bad_usage(options->command, "--learn prints YAML; --format does not go with it");
+    if (options->audit_path && !*options->audit_path)
+        return bad_usage(options->command, "--audit should be a file, not \"\"");
     if (options->no_cache && options->cache_dir)
         return bad_usage(options->command, "--no-cache and --cache-dir do not go together");
     if (options->list_rules && (options->json || options->operands.count > 0))

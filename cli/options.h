@@ -41,6 +41,8 @@ struct options {
     bool check;
     int64_t jobs; /* of batch; 0: not given */
     bool ordered;
+    const char *audit_path;   /* NULL: no audit file */
+    bool explain, learn;      /* of observe */
     const char *metrics_path; /* of batch; NULL: none is written */
     struct string_list patterns, paths; /* of redact, as the following */
     struct string_list secret_variables, secret_files;

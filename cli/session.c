@@ -119,7 +119,7 @@ char *session_missing_pin(const struct session *session, const struct options *o
 static void list_protected(const struct session *session, const struct options *options,
                            struct string_list *out) {
     static const char *const places[][2] = {{"XDG_CONFIG_HOME", "reglet"}, {"HOME", ".reglet"}};
-    const char *const files[] = {session->config.path, options->ca_file};
+    const char *const files[] = {session->config.path, options->ca_file, options->audit_path};
     for (size_t i = 0; i < ARRAY_LEN(places); i++) {
         const char *directory = getenv(places[i][0]);
         if (directory && *directory == '/')
@@ -237,6 +237,8 @@ static int make_runtime(const struct session *session, const struct options *opt
     lists.nameservers = join(&options->nameservers);
     runtime.nameservers = lists.nameservers;
     runtime.ca_file = options->ca_file;
+    runtime.audit = session->audit ? audit_record : NULL;
+    runtime.audit_user_data = session->audit;
     runtime.log = log_event;
     runtime.log_user_data = (void *)&session->verbosity;
     runtime.metrics = session->metrics;
@@ -331,6 +333,10 @@ int session_begin(struct session *session, const struct options *options, reglet
     code = reglet_cancel_token_new(&session->cancel, err) == REGLET_OK ? EXIT_OK : EXIT_FAILED;
     if (code == EXIT_OK)
         code = make_cache(session, options, err);
+    if (code == EXIT_OK)
+        code = audit_open(options, &session->audit);
+    if (session->audit)
+        audit_cancels(session->audit, session->cancel);
     if (code == EXIT_OK && options->metrics_path)
         code = reglet_metrics_new(&session->metrics, err) == REGLET_OK ? EXIT_OK : EXIT_FAILED;
     if (code == EXIT_OK) {
@@ -353,13 +359,14 @@ int session_open(struct session *session, const struct options *options, reglet_
     return code;
 }
 
-void session_close(struct session *session) {
+int session_close(struct session *session, int code) {
     loaded_clear(&session->loaded);
     reglet_cache_unref(session->cache);
     reglet_redactor_unref(session->redactor);
     reglet_metrics_unref(session->metrics);
     reglet_cancel_token_unref(session->cancel);
     config_file_clear(&session->config);
+    return audit_close(session->audit, code);
 }
 
 int session_run(const struct options *options,
@@ -369,6 +376,5 @@ int session_run(const struct options *options,
     int code = session_open(&session, options, &error);
     if (code == EXIT_OK)
         code = work(&session, options);
-    session_close(&session);
-    return code;
+    return session_close(&session, code);
 }

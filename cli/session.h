@@ -4,6 +4,7 @@
 #ifndef CLI_SESSION_H
 #define CLI_SESSION_H
 
+#include "audit.h"
 #include "config_file.h"
 #include "options.h"
 
@@ -22,6 +23,7 @@ struct session {
     reglet_cache *cache;         /* of --cache-dir and --no-cache; NULL: the one in the usual place */
     reglet_redactor *redactor;   /* of the configuration; NULL: the library's own */
     reglet_metrics *metrics;     /* of --metrics; NULL: nobody asks */
+    struct audit *audit;         /* NULL: nobody wants records */
     reglet_call_options call;
     struct loaded loaded;
     reglet_plugin *plugin; /* of `loaded` */
@@ -34,7 +36,8 @@ struct session {
  * *err. After any of them: session_close().
  */
 int session_open(struct session *session, const struct options *options, reglet_error **err);
-void session_close(struct session *session);
+/* `code`, or EXIT_FAILED when something that was to be written is lost. */
+int session_close(struct session *session, int code);
 
 /* The same without a module, for a command that has many. */
 int session_begin(struct session *session, const struct options *options, reglet_error **err);
