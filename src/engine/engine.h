@@ -103,6 +103,7 @@ struct reglet__guest_options {
     struct reglet__image *image; /* of the same module; NULL: as the module says. Borrowed */
     bool primes;                 /* ends before it calls anything but what STAYS_IN */
     bool ends_by_exit;           /* a command: an exit is its end, whatever it was refused before */
+    struct reglet__tap tap;      /* between the guest and what it imports */
     void *states[REGLET__ROOM_COUNT];
     /* Told of every host function that was called, with how long it took; 0 for one that another one led to. NULL: nobody. */
     void (*served)(void *user_data, const struct reglet__import *import, int64_t ns);
