@@ -39,6 +39,15 @@ struct reglet__json {
     uint32_t key_size;
     uint32_t size; /* string, number: bytes of `text` */
     enum reglet__json_type type;
+    uint8_t hold; /* enum reglet__json_hold */
+    bool renamed; /* its key is no longer the one that was read */
+};
+
+/* What of a value stays as it is when secrets in it are replaced. */
+enum reglet__json_hold {
+    REGLET__HOLD_NONE, /* nothing */
+    REGLET__HOLD_FORM, /* its key, and that it is an object, a list, null or a boolean: the library's own form */
+    REGLET__HOLD_ALL   /* all of it */
 };
 
 /* Why a text is no JSON: what was wrong or expected, and at which byte of how many. */

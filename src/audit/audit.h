@@ -14,7 +14,7 @@
 struct reglet__audit {
     reglet_audit_fn write;
     void *user_data;
-    reglet_redactor *redactor; /* borrowed */
+    reglet_redactor *redactor; /* borrowed; NULL: there is no memory for one, and nothing is shown */
     const char *plugin;
     uint64_t call; /* its number */
     uint64_t number;

@@ -91,7 +91,7 @@ static bool find(struct reglet__audit *audit, struct text texts[TEXTS]) {
         texts[i].end = audit->raw.size;
         reglet__buf_append(&audit->raw, "\n", 1);
     }
-    return audit->raw.status == REGLET_OK &&
+    return audit->redactor && audit->raw.status == REGLET_OK &&
            reglet__redact_find(audit->redactor, audit->raw.data, audit->raw.size, &audit->spans) == REGLET_OK;
 }
 

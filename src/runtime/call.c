@@ -41,6 +41,11 @@ static void line_written(void *user_data, int stream, const char *text, size_t s
     reglet__events_add_line(&call->events, stream, text, size);
 }
 
+/* Instances that are there for an image count nothing. */
+static struct reglet__meter *meter_of(const struct call *call) {
+    return call->setup->primes ? NULL : call->setup->visit->meter;
+}
+
 /* A guest can be refused as often as it likes, but is not written about without end; the audit has them all. */
 static void log_denial(struct call *call, const struct reglet__decided *decided) {
     if (call->denials++ >= REGLET__MAX_DENIALS)
@@ -52,8 +57,11 @@ static void log_denial(struct call *call, const struct reglet__decided *decided)
 
 static void decided(void *user_data, const struct reglet__decided *decided) {
     struct call *call = user_data;
-    if (!decided->decision.allowed && !decided->is_question)
+    if (!decided->decision.allowed && !decided->is_question) {
         log_denial(call, decided);
+        if (meter_of(call))
+            meter_of(call)->denied = true;
+    }
     if (call->audit.write)
         reglet__audit_record(&call->audit, call->host.request_id, decided);
 }
@@ -82,8 +90,8 @@ static void open_decisions(struct call *call) {
     if (call->setup->primes)
         return;
     if (runtime->audit)
-        reglet__audit_begin(&call->audit, runtime->audit, runtime->audit_user_data, runtime->redactor,
-                            plugin->name);
+        reglet__audit_begin(&call->audit, runtime->audit, runtime->audit_user_data,
+                            reglet__runtime_redactor(runtime), plugin->name);
     call->decisions.sink = (struct reglet__decided_sink){decided, call, runtime->audit != NULL};
 }
 
@@ -108,10 +116,11 @@ static void open_quotas(struct call *call) {
 
 static reglet_status fail_to_open(const struct call *call, reglet_status status, reglet_error **err) {
     if (status == REGLET_ERR_FILE_LIMIT)
-        return reglet__fail(err, status, REGLET_DOMAIN_RUNTIME,
-                            "the call would begin with more than %llu files open (max_open_files), with stdio and "
-                            "preopens",
-                            (unsigned long long)call->quotas.limits[REGLET__QUOTA_OPEN_FILES]);
+        return reglet__fail(
+            err, status, REGLET_DOMAIN_RUNTIME,
+            "the call would begin with more than %llu files open (max_open_files), with stdio and "
+            "preopens",
+            (unsigned long long)call->quotas.limits[REGLET__QUOTA_OPEN_FILES]);
     if (status == REGLET_ERR_IO)
         return reglet__fail(err, status, REGLET_DOMAIN_RUNTIME, "the host has no descriptor left");
     return reglet__fail_memory(err);
@@ -147,18 +156,27 @@ static reglet_status open_wasi(struct call *call) {
     return reglet__wasi_new(options, &call->wasi);
 }
 
+static void count_bytes(const struct call *call) {
+    static const struct {
+        enum reglet__metered_bytes bytes;
+        enum reglet__quota quota;
+    } pairs[] = {{REGLET__BYTES_NETWORK_IN, REGLET__QUOTA_NETWORK_IN_BYTES},
+                 {REGLET__BYTES_NETWORK_OUT, REGLET__QUOTA_NETWORK_OUT_BYTES},
+                 {REGLET__BYTES_OUTPUT, REGLET__QUOTA_OUTPUT_BYTES},
+                 {REGLET__BYTES_LOG, REGLET__QUOTA_LOG_BYTES}};
+    struct reglet__meter *meter = meter_of(call);
+    for (size_t i = 0; meter && i < ARRAY_LEN(pairs); i++)
+        meter->bytes[pairs[i].bytes] += call->quotas.used[pairs[i].quota];
+}
+
 static void close_call(struct call *call) {
+    count_bytes(call);
     reglet__guest_free(call->guest);
     reglet__wasi_free(call->wasi);
     reglet__audit_end(&call->audit);
     say_denials_left_out(call);
     reglet__events_end(&call->events);
     free(call->args);
-}
-
-/* Instances that are there for an image count nothing. */
-static struct reglet__meter *meter_of(const struct call *call) {
-    return call->setup->primes ? NULL : call->setup->visit->meter;
 }
 
 static void function_served(void *user_data, const struct reglet__import *import, int64_t ns) {

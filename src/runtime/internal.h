@@ -79,7 +79,7 @@ struct reglet_runtime {
     bool check_config;
     reglet_log_fn log;
     void *log_user_data;
-    reglet_redactor *redactor; /* referenced; never NULL */
+    _Atomic(reglet_redactor *) redactor; /* referenced; NULL: the default one, when it is needed */
     reglet_audit_fn audit;     /* or NULL */
     void *audit_user_data;
 
@@ -110,6 +110,21 @@ reglet_status reglet__take_protected_paths(const reglet_runtime_options *options
 
 /* Whether a plugin can have this name; `where` begins the message. */
 reglet_status reglet__check_name(const char *name, const char *where, reglet_error **err);
+
+/* --- What may leave: see screen.c ------------------------------------------------------------------------ */
+
+/* Borrowed from the runtime. NULL without memory: then nothing of a guest's may be shown. */
+reglet_redactor *reglet__runtime_redactor(const reglet_runtime *runtime);
+
+/* A text as it may be shown: itself, or *out, which is to be freed. */
+const char *reglet__screen_text(const reglet_runtime *runtime, const char *text, char **out);
+
+/* An error that may quote what a guest said: its message, redacted. Returns how many secrets it had. NULL is allowed. */
+uint64_t reglet__screen_error(const reglet_runtime *runtime, reglet_error *error);
+
+/* What a guest says of itself, as JSON: redacted in place of the answer where something is secret. NO_MEMORY. */
+struct answer;
+reglet_status reglet__screen_answer(const reglet_runtime *runtime, struct answer *answer);
 
 /* Sends an event; fills in what is the same for all. */
 void reglet__runtime_log(const reglet_runtime *runtime, reglet_log_event *event);

@@ -11,6 +11,7 @@
 #include "redact/redact.h"
 #include "runtime/internal.h"
 #include "util/cleanup.h"
+#include "util/clock.h"
 #include "util/fail.h"
 #include "util/limits.h"
 #include "util/options.h"
@@ -37,11 +38,18 @@ void reglet__runtime_say(const reglet_runtime *runtime, reglet_log_level level, 
                          const char *format, ...) {
     char text[512], line[2048];
     va_list args;
+    if (!runtime->log)
+        return;
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
     reglet__clean_line(text, strlen(text), line, sizeof line);
-    reglet_log_event event = {.level = level, .source = REGLET_LOG_HOST, .plugin = plugin, .message = line};
+    _cleanup_free_ char *shown = NULL;
+    reglet_log_event event = {.level = level,
+                              .source = REGLET_LOG_HOST,
+                              .plugin = plugin,
+                              .message = reglet__screen_text(runtime, line, &shown),
+                              .time_ns = reglet__wall_clock()};
     reglet__runtime_log(runtime, &event);
 }
 
@@ -249,7 +257,7 @@ void reglet__runtime_unref(reglet_runtime *runtime) {
     free(runtime->working_directory);
     free(runtime->wasi_missing);
     reglet_cache_unref(runtime->cache);
-    reglet_redactor_unref(runtime->redactor);
+    reglet_redactor_unref(atomic_load(&runtime->redactor));
     reglet__permits_destroy(&runtime->permits);
     pthread_cond_destroy(&runtime->idle);
     pthread_mutex_destroy(&runtime->lock);
@@ -257,20 +265,11 @@ void reglet__runtime_unref(reglet_runtime *runtime) {
 }
 REGLET_DEFINE_CLEANUP(reglet_runtime *, reglet__runtime_unref);
 
-static reglet_status take_redactor(const reglet_runtime_options *options, reglet_runtime *runtime,
-                                   reglet_error **err) {
-    if (!options->redactor)
-        return reglet__redactor_default(&runtime->redactor, err);
-    runtime->redactor = reglet_redactor_ref(options->redactor);
-    return REGLET_OK;
-}
-
 static reglet_status configure(reglet_runtime *runtime, const reglet_runtime_options *options,
                                reglet_error **err) {
     static reglet_status (*const steps[])(const reglet_runtime_options *, reglet_runtime *,
                                           reglet_error **) = {
-        take_strings, reglet__take_grants, take_cache, reglet__take_metrics, reglet__take_protected_paths,
-        take_redactor};
+        take_strings, reglet__take_grants, take_cache, reglet__take_metrics, reglet__take_protected_paths};
     /* First of all: it takes over what belongs to the functions of the embedder. */
     reglet_status status = take_host_functions(options, runtime, err);
     if (status == REGLET_OK)
@@ -282,6 +281,7 @@ static reglet_status configure(reglet_runtime *runtime, const reglet_runtime_opt
     if (status == REGLET_OK)
         status = find_wasi_host(runtime, err);
     reglet__permits_init(&runtime->permits, runtime->limits.concurrent_calls);
+    atomic_init(&runtime->redactor, reglet_redactor_ref(options->redactor));
     runtime->check_config = options->check_config;
     runtime->log = options->log;
     runtime->log_user_data = options->log_user_data;

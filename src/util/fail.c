@@ -15,14 +15,25 @@ struct reglet_error {
     reglet_domain domain;
     int error_number;
     ptrdiff_t offset;
-    const char *message; /* right behind the structure, or static */
+    const char *message; /* right behind the structure, static, or … */
+    char *reworded;      /* … this; else NULL */
 };
 
 /* What is handed out when there is no memory for an error; reglet_error_free() knows it. */
-static const reglet_error no_memory = {REGLET_ERR_NO_MEMORY, REGLET_DOMAIN_RUNTIME, 0, -1, "out of memory"};
+static const reglet_error no_memory = {REGLET_ERR_NO_MEMORY, REGLET_DOMAIN_RUNTIME, 0, -1, "out of memory", NULL};
 
 static reglet_error *static_error(void) {
     return (reglet_error *)(uintptr_t)&no_memory;
+}
+
+/* Half a secret at the end of a message that was cut would not be known for one. */
+static void drop_last_word(char *text) {
+    size_t size = strlen(text);
+    while (size > 0 && text[size - 1] != ' ')
+        size--;
+    if (size == 0)
+        size = (size_t)snprintf(text, MESSAGE_MAX, "(the message is too long)");
+    text[size] = '\0';
 }
 
 REGLET_PRINTF(6, 0)
@@ -34,6 +45,8 @@ static void make(reglet_error **err, reglet_status code, reglet_domain domain, i
     int length = vsnprintf(text, sizeof text, format, args);
     if (length < 0)
         text[0] = '\0';
+    if (length >= MESSAGE_MAX)
+        drop_last_word(text);
     size_t size = reglet__clean_line_size(strlen(text));
     reglet_error *error = malloc(sizeof *error + size);
     if (!error) {
@@ -47,6 +60,7 @@ static void make(reglet_error **err, reglet_status code, reglet_domain domain, i
     char *message = (char *)(error + 1);
     reglet__clean_line(text, strlen(text), message, size);
     error->message = message;
+    error->reworded = NULL;
     *err = error;
 }
 
@@ -108,7 +122,19 @@ ptrdiff_t reglet_error_offset(const reglet_error *error) {
     return error ? error->offset : -1;
 }
 
+void reglet__error_reword(reglet_error *error, const char *message) {
+    static const char lost[] = "(lost: out of memory)";
+    if (error == &no_memory)
+        return;
+    char *copy = strdup(message);
+    free(error->reworded);
+    error->reworded = copy;
+    error->message = copy ? copy : lost;
+}
+
 void reglet_error_free(reglet_error *error) {
-    if (error != &no_memory)
-        free(error);
+    if (!error || error == &no_memory)
+        return;
+    free(error->reworded);
+    free(error);
 }

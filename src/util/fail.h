@@ -8,7 +8,7 @@
 
 /*
  * Writes a new error to *err (when err is not NULL) and returns the code, so that a function ends with
- * `return reglet__fail(err, …)`. The message is cut at 4 KiB and cleaned: one line, UTF-8, no control
+ * `return reglet__fail(err, …)`. The message is cut at 4 KiB, between words, and cleaned: one line, UTF-8, no control
  * characters, so guest data may be quoted in it. Without memory *err becomes a static error.
  */
 reglet_status reglet__fail(reglet_error **err, reglet_status code, reglet_domain domain, const char *format,
@@ -24,6 +24,9 @@ reglet_status reglet__fail_at(reglet_error **err, reglet_status code, reglet_dom
 
 /* Out of memory: REGLET_ERR_NO_MEMORY with a static error. */
 reglet_status reglet__fail_memory(reglet_error **err);
+
+/* Puts another message in place of an error's; without memory one that says so. */
+void reglet__error_reword(reglet_error *error, const char *message);
 
 /* strerrordesc_np, never NULL. Thread safe, and the same in every locale. */
 const char *reglet__errno_text(int error_number);

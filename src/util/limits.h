@@ -123,6 +123,11 @@ enum {
     REGLET__REDACT_WINDOW_BYTES = 256, /* that are searched first for the next match; then twice as many */
     REGLET__REDACT_OVERLAP_BYTES = 64, /* behind a secret that may begin the next match too */
     REGLET__REDACT_IDLE_SCANS = 16,    /* that one redactor keeps for the next texts */
+    REGLET__MAX_REDACT_PATH_SEGMENTS = 4096, /* names and indexes in all paths of one redactor */
+    REGLET__MAX_HELD_EVENTS = 1000,          /* events of one call that wait for others; more force them out */
+    REGLET__MAX_HELD_BYTES = 256 << 10,      /* texts in them */
+    REGLET__REDACT_KEY_BYTES = 64,      /* of an array's key that stand before each element, where rules look */
+    REGLET__REDACT_DECODED_BYTES = 32,  /* that a text in base64 has at least, to be looked into */
     REGLET__REDACT_VIEW_BYTES = 16384  /* of a text that are decoded at once to look for known values */
 };
 
