@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "command.h"
 #include "explain.h"
+#include "recording.h"
 #include "session.h"
 #include "table.h"
 #include "term.h"
@@ -167,9 +168,15 @@ static int observe(const struct session *session, const struct options *options,
         complain_error("observe", *err);
         return status == REGLET_ERR_INVALID_CONFIG ? EXIT_BAD_USAGE : EXIT_FAILED;
     }
+    int written = recording_write(options, session);
     int code = print_outcome(result, options);
     reglet_result_free(result);
-    return print_decisions(session, options, code);
+    return print_decisions(session, options, written == EXIT_OK ? code : written);
+}
+
+/* A replay takes the config of its recording where none is given. */
+static bool has_recorded_config(const struct options *options) {
+    return options->replay_path && options->values.count == 0 && options->operands.count == 1;
 }
 
 static int run(const struct options *options) {
@@ -181,7 +188,10 @@ static int run(const struct options *options) {
     struct session session;
     code = session_open(&session, options, &error);
     if (code == EXIT_OK)
-        code = observe(&session, options, config, &error);
+        code = recording_open(options, &session);
+    if (code == EXIT_OK)
+        code = observe(&session, options, has_recorded_config(options) ? NULL : config, &error);
+    recording_close(&session);
     if (code == EXIT_FAILED && error && !options->learn && options_format(options) == FORMAT_JSON)
         print_failure(error);
     return session_close(&session, code);

@@ -24,6 +24,9 @@ enum option_id {
     OPT_FORMAT,
     OPT_VALUES,
     OPT_CHECK,
+    OPT_RECORD,
+    OPT_RECORD_SECRETS,
+    OPT_REPLAY,
     OPT_AUDIT,
     OPT_EXPLAIN,
     OPT_LEARN,
@@ -62,6 +65,11 @@ static const struct option_spec {
      "a JSON object with values for the config, - for\nstandard input; KEY=VALUE wins over it"},
     {OPT_CHECK, "check", 0, NULL, COMMAND_OBSERVE | COMMAND_BATCH,
      "check the config against the schema first"},
+    {OPT_RECORD, "record", 0, "FILE", COMMAND_OBSERVE,
+     "keep what it asks of the host, and the answers, with\nsecrets replaced"},
+    {OPT_RECORD_SECRETS, "record-secrets", 0, NULL, COMMAND_OBSERVE, "keep secrets in it as they are"},
+    {OPT_REPLAY, "replay", 0, "FILE", COMMAND_OBSERVE,
+     "answer from such a file, and touch nothing; without\nKEY=VALUE it has the recorded config"},
     {OPT_AUDIT, "audit", 0, "FILE", COMMAND_MODULES,
      "add a line of JSON to FILE for every decision on what\nit asked for"},
     {OPT_EXPLAIN, "explain", 0, NULL, COMMAND_OBSERVE,
@@ -257,6 +265,9 @@ static int set_option(struct options *options, enum option_id id, const char *va
     case OPT_FORMAT: return set_format(options, value);
     case OPT_VALUES: string_list_add(&options->values, copy_text(value, strlen(value))); break;
     case OPT_CHECK: options->check = true; break;
+    case OPT_RECORD: options->record_path = value; break;
+    case OPT_RECORD_SECRETS: options->record_secrets = true; break;
+    case OPT_REPLAY: options->replay_path = value; break;
     case OPT_AUDIT: options->audit_path = value; break;
     case OPT_EXPLAIN: options->explain = true; break;
     case OPT_LEARN: options->learn = true; break;
@@ -321,6 +332,16 @@ static int check_commands(const struct options *options, uint64_t seen) {
     for (size_t i = 0; i < ARRAY_LEN(specs); i++)
         if ((seen & UINT64_C(1) << i) && !(specs[i].commands & options->command->bit))
             return bad_usage(options->command, "unknown option --%s", specs[i].name);
+    return EXIT_OK;
+}
+
+static int check_recording(const struct options *options) {
+    if (options->record_path && options->replay_path)
+        return bad_usage(options->command, "--record and --replay do not go together");
+    if (options->record_secrets && !options->record_path)
+        return bad_usage(options->command, "--record-secrets goes with --record");
+    if ((options->record_path && !*options->record_path) || (options->replay_path && !*options->replay_path))
+        return bad_usage(options->command, "--record and --replay should be a file, not \"\"");
     return EXIT_OK;
 }
 
@@ -399,6 +420,8 @@ int options_parse(int argc, char **argv, struct options *out) {
     result = check_commands(out, seen);
     if (result == EXIT_OK)
         result = check_together(out);
+    if (result == EXIT_OK)
+        result = check_recording(out);
     return result == EXIT_OK ? check_operands(out) : result;
 }
 

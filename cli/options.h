@@ -39,6 +39,8 @@ struct options {
     int64_t max_size;      /* in bytes */
     enum format format;
     bool check;
+    const char *record_path, *replay_path; /* of observe; NULL: neither */
+    bool record_secrets;
     int64_t jobs; /* of batch; 0: not given */
     bool ordered;
     const char *audit_path;   /* NULL: no audit file */
