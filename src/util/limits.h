@@ -116,6 +116,10 @@ enum {
     REGLET__IMPROVE_AFTER_MS = 20,     /* that an answer has before optimised code is begun */
     REGLET__TICK_MS = 2,               /* how often guest code looks at its deadline and token */
     REGLET__MAX_REDACT_PATTERNS = 10000, /* of one redactor */
+    REGLET__MAX_RULE_FILE_BYTES = 4 << 20,
+    REGLET__MAX_RULE_FILE_TEXTS = 100000, /* in one rule file: regexes, keywords, stopwords, … */
+    REGLET__MAX_RULE_FILE_DEPTH = 2,      /* files that one rule file extends, one the other */
+    REGLET__MAX_RULE_GROUP = 100,         /* the number of the group that is the secret */
     REGLET__REDACT_REACH_BYTES =
         64 << 10, /* of a secret that are found in one piece: the length of what an unbounded rule matches */
     REGLET__REDACT_LINE_BYTES = 4096,  /* before and behind a match that exceptions for lines look at */
