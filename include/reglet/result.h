@@ -39,9 +39,15 @@ REGLET_API const char *reglet_result_error_message(const reglet_result *result);
 REGLET_API int64_t reglet_result_exit_code(const reglet_result *result);
 
 /**
+ * How many secrets were replaced in the evidence, or in the plugin error's message: each is one "[REDACTED]" or "[hmac:…]". One
+ * that the plugin wrote itself is not counted.
+ */
+REGLET_API uint64_t reglet_result_redactions(const reglet_result *result);
+
+/**
  * The whole result as one JSON object on one line: {"evidence": {…} | null, "error": {"code", "message"} |
  * null}. Evidence has status, error, timestamp, data, raw; message where the plugin sent one; evidence_meta
- * where it was shortened. NUL-terminated.
+ * where it was shortened, or where secrets were replaced ({"redactions": n}). NUL-terminated.
  *
  * @param size  receives the length without the NUL; may be NULL
  */

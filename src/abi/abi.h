@@ -40,15 +40,29 @@ reglet_status reglet__schema_check(const reglet_schema *schema, const reglet_con
    that observe does not render it again; safe to call from several threads at once on one config. */
 reglet_status reglet__config_json(const reglet_config *config, const char **out, size_t *size);
 
-/* An answer of observe, as evidence. `max_bytes`: evidence beyond it is shortened (UINT64_MAX: never). */
-reglet_status reglet__result_from_evidence_v1(const char *bytes, size_t size, uint64_t max_bytes,
-                                              reglet_result **out, reglet_error **err);
-reglet_status reglet__result_from_evidence_v2(const char *bytes, size_t size, uint64_t max_bytes,
-                                              reglet_result **out, reglet_error **err);
+/*
+ * What evidence passes before it is shortened: replaces what may not leave, and adds how often to *replaced. NO_MEMORY. What
+ * belongs to the form of evidence is held (enum reglet__json_hold).
+ */
+struct reglet__json;
+struct reglet__arena;
+struct reglet__screen {
+    reglet_status (*replace)(void *user_data, struct reglet__arena *arena, struct reglet__json *evidence,
+                             uint64_t *replaced);
+    void *user_data;
+};
 
-/* A result without evidence. Takes the error over. exit_code is kept for REGLET_ERR_EXIT. NULL without
- * memory. */
-reglet_result *reglet__result_from_error(reglet_error *error, uint32_t exit_code);
+/* An answer of observe, as evidence. `max_bytes`: evidence beyond it is shortened (UINT64_MAX: never). `screen`: NULL is none. */
+reglet_status reglet__result_from_evidence_v1(const char *bytes, size_t size, uint64_t max_bytes,
+                                              const struct reglet__screen *screen, reglet_result **out,
+                                              reglet_error **err);
+reglet_status reglet__result_from_evidence_v2(const char *bytes, size_t size, uint64_t max_bytes,
+                                              const struct reglet__screen *screen, reglet_result **out,
+                                              reglet_error **err);
+
+/* A result without evidence. Takes the error over, in which so much was replaced. exit_code is kept for REGLET_ERR_EXIT. NULL
+ * without memory. */
+reglet_result *reglet__result_from_error(reglet_error *error, uint32_t exit_code, uint64_t redactions);
 
 /* One log_message request, parsed. Strings are cleaned for showing (reglet__clean_line). */
 struct reglet__log_request {

@@ -18,7 +18,11 @@ struct evidence_reader {
 static bool add(struct evidence_reader *r, struct reglet__json *object, const char *key,
                 const struct reglet__json *value) {
     static const struct reglet__json null = {.type = REGLET__JSON_NULL};
-    return reglet__json_add(r->scratch, object, key, strlen(key), value ? value : &null);
+    struct reglet__json *member =
+        reglet__json_add(r->scratch, object, key, strlen(key), value ? value : &null);
+    if (member)
+        member->hold = REGLET__HOLD_FORM;
+    return member;
 }
 
 /* Gets an optional member of the error and adds it under its lower-case key. */
@@ -126,7 +130,10 @@ static reglet_status add_timestamp(struct evidence_reader *r, const struct regle
             return reglet__fail_memory(r->answer.err);
         value = &host;
     }
-    return add(r, to, "timestamp", value) ? REGLET_OK : reglet__fail_memory(r->answer.err);
+    if (!add(r, to, "timestamp", value))
+        return reglet__fail_memory(r->answer.err);
+    reglet__json_get(to, "timestamp")->hold = REGLET__HOLD_ALL; /* it is known to be one */
+    return REGLET_OK;
 }
 
 static reglet_status copy_member(struct evidence_reader *r, const struct reglet__json *root, const char *key,
@@ -150,9 +157,8 @@ static reglet_status read_evidence(struct evidence_reader *r, const struct regle
         status = read_status(r, root, error, &succeeded);
     if (status != REGLET_OK)
         return status;
-    if (!reglet__json_add_literal(r->scratch, evidence, "status",
-                                  succeeded ? REGLET__JSON_TRUE : REGLET__JSON_FALSE) ||
-        !add(r, evidence, "error", error))
+    const struct reglet__json verdict = {.type = succeeded ? REGLET__JSON_TRUE : REGLET__JSON_FALSE};
+    if (!add(r, evidence, "status", &verdict) || !add(r, evidence, "error", error))
         return reglet__fail_memory(r->answer.err);
     status = add_timestamp(r, root, evidence);
     if (status == REGLET_OK)
@@ -214,7 +220,7 @@ static bool keep_raw(struct reglet__arena *keep, const struct reglet__json *raw,
 static bool keep_parts(struct reglet__arena *keep, const struct reglet__json *evidence,
                        struct reglet_evidence *out) {
     out->status = is_true(evidence, "status");
-    out->truncated = reglet__json_get(evidence, "evidence_meta");
+    out->truncated = reglet__json_get(reglet__json_get(evidence, "evidence_meta"), "truncated");
     out->timestamp = keep_text(keep, evidence, "timestamp");
     out->message = keep_text(keep, evidence, "message");
     return out->timestamp && (out->message || !reglet__json_get(evidence, "message")) &&
@@ -263,8 +269,22 @@ static bool fit(struct reglet__arena *scratch, struct reglet__json *evidence, ui
            print_data(scratch, data);
 }
 
+/* What was replaced is said, so that a plugin's own "[REDACTED]" can be told from the library's. */
+static bool pass(struct reglet__arena *scratch, const struct reglet__screen *screen,
+                 struct reglet__json *evidence, uint64_t *replaced) {
+    struct reglet__json empty = {.type = REGLET__JSON_OBJECT}, *meta = NULL;
+    if (!screen)
+        return true;
+    if (screen->replace(screen->user_data, scratch, evidence, replaced) != REGLET_OK)
+        return false;
+    if (*replaced == 0)
+        return true;
+    meta = reglet__json_add(scratch, evidence, "evidence_meta", strlen("evidence_meta"), &empty);
+    return meta && reglet__json_add_number(scratch, meta, "redactions", *replaced);
+}
+
 static reglet_status parse(int generation, const char *bytes, size_t size, uint64_t max_bytes,
-                           reglet_result **out, reglet_error **err) {
+                           const struct reglet__screen *screen, reglet_result **out, reglet_error **err) {
     _cleanup_arena_ struct reglet__arena scratch = {0}, keep = {0};
     struct evidence_reader r = {
         .answer = {.subject = "evidence", .keep = &keep, .any_case = true, .err = err},
@@ -277,19 +297,24 @@ static reglet_status parse(int generation, const char *bytes, size_t size, uint6
         status = read_evidence(&r, root, &evidence);
     if (status != REGLET_OK)
         return status;
-    reglet_result *result = fit(&scratch, evidence, max_bytes) ? make_result(&r, evidence) : NULL;
+    uint64_t replaced = 0;
+    bool passed = pass(&scratch, screen, evidence, &replaced) && fit(&scratch, evidence, max_bytes);
+    reglet_result *result = passed ? make_result(&r, evidence) : NULL;
     if (!result)
         return reglet__fail_memory(err);
+    result->redactions = replaced;
     *out = result;
     return REGLET_OK;
 }
 
 reglet_status reglet__result_from_evidence_v1(const char *bytes, size_t size, uint64_t max_bytes,
-                                              reglet_result **out, reglet_error **err) {
-    return parse(1, bytes, size, max_bytes, out, err);
+                                              const struct reglet__screen *screen, reglet_result **out,
+                                              reglet_error **err) {
+    return parse(1, bytes, size, max_bytes, screen, out, err);
 }
 
 reglet_status reglet__result_from_evidence_v2(const char *bytes, size_t size, uint64_t max_bytes,
-                                              reglet_result **out, reglet_error **err) {
-    return parse(2, bytes, size, max_bytes, out, err);
+                                              const struct reglet__screen *screen, reglet_result **out,
+                                              reglet_error **err) {
+    return parse(2, bytes, size, max_bytes, screen, out, err);
 }

@@ -12,7 +12,7 @@ static bool add_error(struct reglet__arena *arena, struct reglet__json *outer, c
            reglet__json_add_text(arena, object, "message", reglet_error_message(error));
 }
 
-reglet_result *reglet__result_from_error(reglet_error *error, uint32_t exit_code) {
+reglet_result *reglet__result_from_error(reglet_error *error, uint32_t exit_code, uint64_t redactions) {
     _cleanup_arena_ struct reglet__arena scratch = {0}, keep = {0};
     reglet_result *result = reglet__arena_alloc(&keep, sizeof *result);
     struct reglet__json *outer = reglet__json_new_object(&scratch);
@@ -24,6 +24,7 @@ reglet_result *reglet__result_from_error(reglet_error *error, uint32_t exit_code
         return NULL;
     }
     result->error = error;
+    result->redactions = redactions;
     result->exit_code = reglet_error_code(error) == REGLET_ERR_EXIT ? (int64_t)exit_code : -1;
     result->arena = reglet__arena_take(&keep);
     return result;
@@ -51,6 +52,10 @@ const char *reglet_result_error_message(const reglet_result *result) {
 
 int64_t reglet_result_exit_code(const reglet_result *result) {
     return result ? result->exit_code : -1;
+}
+
+uint64_t reglet_result_redactions(const reglet_result *result) {
+    return result ? result->redactions : 0;
 }
 
 static const char *with_size(const char *text, size_t text_size, size_t *size) {

@@ -26,6 +26,7 @@ struct reglet_result {
     struct reglet__arena arena; /* everything but `error` lives in it, the result as well */
     reglet_error *error;        /* NULL: there is evidence */
     int64_t exit_code;
+    uint64_t redactions;
     struct reglet_evidence evidence;
     const char *json;
     size_t json_size;

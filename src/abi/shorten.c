@@ -123,8 +123,9 @@ static void take_step(size_t step, struct reglet__json *evidence) {
 static struct reglet__json *add_meta(struct reglet__arena *arena, struct reglet__json *evidence,
                                      size_t original_size, uint64_t max_bytes) {
     struct reglet__json empty = {.type = REGLET__JSON_OBJECT};
-    struct reglet__json *meta =
-        reglet__json_add(arena, evidence, "evidence_meta", strlen("evidence_meta"), &empty);
+    struct reglet__json *meta = reglet__json_get(evidence, "evidence_meta");
+    if (!meta) /* what was replaced may be said there already */
+        meta = reglet__json_add(arena, evidence, "evidence_meta", strlen("evidence_meta"), &empty);
     if (!meta || !reglet__json_add_literal(arena, meta, "truncated", REGLET__JSON_TRUE) ||
         !reglet__json_add_number(arena, meta, "original_size_bytes", original_size) ||
         !reglet__json_add_number(arena, meta, "truncated_at_bytes", max_bytes))

@@ -175,7 +175,7 @@ reglet_status reglet_plugin_grants(reglet_plugin *plugin, const reglet_call_opti
     } else if (listing) {
         reglet_grants_free(&listing->public);
     }
-    return status;
+    return reglet__screened(plugin->runtime, status, err);
 }
 
 void reglet_grants_free(const reglet_grants *grants) {
@@ -292,7 +292,7 @@ reglet_status reglet_plugin_ask(reglet_plugin *plugin, const char *request, cons
         *out = &answer->public;
     else if (answer)
         reglet_decision_free(&answer->public);
-    return status;
+    return reglet__screened(plugin->runtime, status, err);
 }
 
 void reglet_decision_free(const reglet_decision *decision) {

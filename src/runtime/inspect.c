@@ -204,5 +204,5 @@ reglet_status reglet_plugin_inspect(reglet_plugin *plugin, const reglet_call_opt
         *out = &inspected->public;
     else if (inspected)
         reglet_inspection_free(&inspected->public);
-    return status;
+    return reglet__screened(plugin->runtime, status, err);
 }

@@ -13,6 +13,7 @@
 #include <reglet/command.h>
 #include <stdatomic.h>
 
+#include "abi/json.h"
 #include "engine/engine.h"
 #include "host/host.h"
 #include "metrics/metrics.h"
@@ -121,6 +122,13 @@ const char *reglet__screen_text(const reglet_runtime *runtime, const char *text,
 
 /* An error that may quote what a guest said: its message, redacted. Returns how many secrets it had. NULL is allowed. */
 uint64_t reglet__screen_error(const reglet_runtime *runtime, reglet_error *error);
+
+/* What a public function ends with: its error, redacted. */
+reglet_status reglet__screened(const reglet_runtime *runtime, reglet_status status, reglet_error **err);
+
+/* What evidence passes; see abi.h. user_data is the runtime. */
+reglet_status reglet__screen_evidence(void *user_data, struct reglet__arena *arena,
+                                      struct reglet__json *evidence, uint64_t *replaced);
 
 /* What a guest says of itself, as JSON: redacted in place of the answer where something is secret. NO_MEMORY. */
 struct answer;

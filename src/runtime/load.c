@@ -194,6 +194,7 @@ static reglet_status compile(struct load *load, struct version **out, reglet_err
         drop(compilation);
     if (status == REGLET_OK)
         reglet__say_notice(load->runtime, load->name, (*out)->compilation);
+    reglet__screen_error(load->runtime, error); /* it quotes names of the module's */
     if (status != REGLET_OK)
         reglet__fail_errno(err, status, reglet_error_domain(error), reglet_error_errno(error),
                            "plugin \"%s\": %s", load->name, reglet_error_message(error));

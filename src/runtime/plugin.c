@@ -214,7 +214,7 @@ reglet_status reglet_plugin_describe(reglet_plugin *plugin, const reglet_call_op
     if (status == REGLET_OK)
         *out = reglet__description_ref(kept);
     reglet__visit_end(&visit);
-    return status;
+    return reglet__screened(plugin->runtime, status, err);
 }
 
 reglet_status reglet_plugin_schema(reglet_plugin *plugin, const reglet_call_options *call,
@@ -230,7 +230,7 @@ reglet_status reglet_plugin_schema(reglet_plugin *plugin, const reglet_call_opti
     if (status == REGLET_OK)
         *out = reglet__schema_ref(kept);
     reglet__visit_end(&visit);
-    return status;
+    return reglet__screened(plugin->runtime, status, err);
 }
 
 /* Runs observe and turns whatever comes of it into a result. */
@@ -249,8 +249,9 @@ static reglet_status run_observe(const struct visit *visit, const char *config, 
         return status;
     uint64_t most = visit->plugin->runtime->limits.evidence_bytes;
     visit->meter->bytes[REGLET__BYTES_EVIDENCE] += answer.size;
-    status = first ? reglet__result_from_evidence_v1(answer.bytes, answer.size, most, out, err)
-                   : reglet__result_from_evidence_v2(answer.bytes, answer.size, most, out, err);
+    const struct reglet__screen screen = {reglet__screen_evidence, visit->plugin->runtime};
+    status = first ? reglet__result_from_evidence_v1(answer.bytes, answer.size, most, &screen, out, err)
+                   : reglet__result_from_evidence_v2(answer.bytes, answer.size, most, &screen, out, err);
     free(answer.bytes);
     return status;
 }
@@ -285,8 +286,9 @@ static reglet_status observe(struct visit *visit, const reglet_config *config, s
 }
 
 /* One deadline and one token end a call, also while it waits to begin: what they do is in the result in any case. */
-static reglet_status conclude(reglet_status status, reglet_error *error, uint32_t exit_code,
-                              reglet_result **out, reglet_error **err) {
+static reglet_status conclude(const reglet_runtime *runtime, reglet_status status, reglet_error *error,
+                              uint32_t exit_code, reglet_result **out, reglet_error **err) {
+    uint64_t redactions = reglet__screen_error(runtime, error);
     if (!is_plugins_doing(status)) {
         if (err)
             *err = error;
@@ -294,7 +296,7 @@ static reglet_status conclude(reglet_status status, reglet_error *error, uint32_
             reglet_error_free(error);
         return status;
     }
-    reglet_result *result = reglet__result_from_error(error, exit_code);
+    reglet_result *result = reglet__result_from_error(error, exit_code, redactions);
     if (!result)
         return reglet__fail_memory(err);
     *out = result;
@@ -326,7 +328,7 @@ reglet_status reglet_plugin_observe(reglet_plugin *plugin, const reglet_config *
         reglet__compilation_improve(visit.version->compilation);
         reglet__visit_end(&visit);
     }
-    return status == REGLET_OK ? REGLET_OK : conclude(status, error, exit_code, out, err);
+    return status == REGLET_OK ? REGLET_OK : conclude(plugin->runtime, status, error, exit_code, out, err);
 }
 
 reglet_status reglet_plugin_optimize(reglet_plugin *plugin, const reglet_call_options *call,
@@ -340,5 +342,5 @@ reglet_status reglet_plugin_optimize(reglet_plugin *plugin, const reglet_call_op
         return status;
     status = reglet__compilation_wait_improved(visit.version->compilation, &visit.interrupt, err);
     reglet__visit_end(&visit);
-    return status;
+    return reglet__screened(plugin->runtime, status, err);
 }

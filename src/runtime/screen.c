@@ -42,6 +42,22 @@ uint64_t reglet__screen_error(const reglet_runtime *runtime, reglet_error *error
     return tally.count;
 }
 
+reglet_status reglet__screened(const reglet_runtime *runtime, reglet_status status, reglet_error **err) {
+    if (status != REGLET_OK && err)
+        reglet__screen_error(runtime, *err);
+    return status;
+}
+
+reglet_status reglet__screen_evidence(void *user_data, struct reglet__arena *arena,
+                                      struct reglet__json *evidence, uint64_t *replaced) {
+    struct reglet__redact_tally tally = {0};
+    reglet_redactor *redactor = reglet__runtime_redactor(user_data);
+    reglet_status status = redactor ? reglet__redact_json(redactor, arena, evidence, true, &tally)
+                                    : REGLET_ERR_NO_MEMORY;
+    *replaced += tally.count;
+    return status;
+}
+
 /* Paths are for what a plugin found, not for what it is: a schema names "password" as a field. */
 reglet_status reglet__screen_answer(const reglet_runtime *runtime, struct answer *answer) {
     _cleanup_arena_ struct reglet__arena arena = {0};

@@ -104,6 +104,10 @@ static reglet_status ask(const struct visit *visit, const char *name, struct ans
         status = reglet__call_export(&setup, name, NULL, 0, answer, visit->exit_code, err);
     if (taken)
         reglet__permits_give(&visit->plugin->runtime->permits);
+    if (status == REGLET_OK && reglet__screen_answer(visit->plugin->runtime, answer) != REGLET_OK) {
+        free(take_ptr(answer->bytes));
+        return reglet__fail_memory(err);
+    }
     return status;
 }
 

@@ -82,7 +82,7 @@ static reglet_status plugin_failure(reglet_error **err) {
 
 static reglet_status no_json(reglet_error **err) {
     reglet_result *out = NULL;
-    return reglet__result_from_evidence_v1("{", 1, UINT64_MAX, &out, err);
+    return reglet__result_from_evidence_v1("{", 1, UINT64_MAX, NULL, &out, err);
 }
 
 static reglet_status evidence(reglet_error **err) {
@@ -90,7 +90,7 @@ static reglet_status evidence(reglet_error **err) {
         "{\"status\":false,\"error\":{\"message\":\"m\",\"is_timeout\":true,\"wrapped\":{\"message\":\"w\"},\"details\":"
         "{\"a\":1}},\"data\":{\"a\":\"b\",\"a\":[1]},\"raw\":\"r\"}";
     reglet_result *out = NULL;
-    reglet_status status = reglet__result_from_evidence_v1(json, sizeof json - 1, UINT64_MAX, &out, err);
+    reglet_status status = reglet__result_from_evidence_v1(json, sizeof json - 1, UINT64_MAX, NULL, &out, err);
     assert_true((status == REGLET_OK) == (out != NULL));
     reglet_result_free(out);
     return status;
@@ -104,7 +104,7 @@ static reglet_status shortened_evidence(reglet_error **err) {
         strcpy(json + size + 15000, "\",\"n\":[[],[],[]]}}");
     }
     reglet_result *out = NULL;
-    reglet_status status = reglet__result_from_evidence_v2(json, strlen(json), 400, &out, err);
+    reglet_status status = reglet__result_from_evidence_v2(json, strlen(json), 400, NULL, &out, err);
     assert_true((status == REGLET_OK) == (out != NULL));
     reglet_result_free(out);
     return status;
@@ -113,7 +113,7 @@ static reglet_status shortened_evidence(reglet_error **err) {
 static reglet_status result_of_error(reglet_error **err) {
     reglet_error *why = NULL;
     reglet__fail(&why, REGLET_ERR_TRAP, REGLET_DOMAIN_ENGINE, "unreachable");
-    reglet_result *result = reglet__result_from_error(why, 0); /* frees it also when it fails */
+    reglet_result *result = reglet__result_from_error(why, 0, 0); /* frees it also when it fails */
     if (!result || reglet_result_error_code(result) == REGLET_ERR_NO_MEMORY) {
         reglet_result_free(result);
         return reglet__fail_memory(err);
