@@ -29,10 +29,11 @@ static bool hmac(const struct reglet__redact_hash *hash, const void *secret, siz
 static bool hash_secret(reglet_redactor *redactor, const void *secret, size_t size,
                         unsigned char digest[DIGEST_BYTES]) {
     struct reglet__values *values = reglet__redactor_values(redactor);
-    reglet_secret plain = {secret, size};
-    if (values && !reglet__values_identify(values, secret, size, &plain))
+    reglet_secret plain = {0};
+    bool done = !values || reglet__values_identify(values, secret, size, &plain) == REGLET_OK;
+    if (!plain.bytes)
         plain = (reglet_secret){secret, size};
-    bool done = hmac(&redactor->hash, plain.bytes, plain.size, digest);
+    done = done && hmac(&redactor->hash, plain.bytes, plain.size, digest);
     reglet__values_unref(values);
     return done;
 }

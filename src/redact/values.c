@@ -416,7 +416,7 @@ reglet_status reglet__values_find(const struct reglet__values *values, const cha
     return status;
 }
 
-static bool identify_plain(const struct reglet__values *values, const unsigned char *text, size_t size,
+static void identify_plain(const struct reglet__values *values, const unsigned char *text, size_t size,
                            reglet_secret *out) {
     for (size_t at = 0; at < 2 && at + KEY_BYTES <= size; at++) {
         const struct reglet__form *form = form_at(values, text + at, size - at);
@@ -426,29 +426,29 @@ static bool identify_plain(const struct reglet__values *values, const unsigned c
         if (place.start != 0 || place.end != size)
             continue;
         *out = values->values[form->value];
-        return true;
+        return;
     }
-    return false;
 }
 
-static bool identify_escaped(const struct reglet__values *values, enum reglet__escapes escapes,
-                             const char *text, size_t size, reglet_secret *out) {
+static reglet_status identify_escaped(const struct reglet__values *values, enum reglet__escapes escapes,
+                                      const char *text, size_t size, reglet_secret *out) {
     struct reglet__view view;
-    bool found = false;
-    if (reglet__view_open(&view, escapes, text, size, values->longest) == REGLET_OK &&
-        reglet__view_next(&view))
-        found = reglet__view_start(&view, 0) == 0 && reglet__view_end(&view, view.size) == size &&
-                identify_plain(values, view.bytes, view.size, out);
+    reglet_status status = reglet__view_open(&view, escapes, text, size, values->longest);
+    if (status == REGLET_OK && reglet__view_next(&view) && reglet__view_start(&view, 0) == 0 &&
+        reglet__view_end(&view, view.size) == size)
+        identify_plain(values, view.bytes, view.size, out);
     reglet__view_close(&view);
-    return found;
+    return status;
 }
 
-bool reglet__values_identify(const struct reglet__values *values, const char *text, size_t size,
-                             reglet_secret *out) {
+reglet_status reglet__values_identify(const struct reglet__values *values, const char *text, size_t size,
+                                      reglet_secret *out) {
     static const enum reglet__escapes escapes[] = {REGLET__ESCAPES_JSON, REGLET__ESCAPES_URL,
                                                    REGLET__ESCAPES_FORM};
-    bool found = identify_plain(values, (const unsigned char *)text, size, out);
-    for (size_t i = 0; i < ARRAY_LEN(escapes) && !found; i++)
-        found = identify_escaped(values, escapes[i], text, size, out);
-    return found;
+    reglet_status status = REGLET_OK;
+    *out = (reglet_secret){0};
+    identify_plain(values, (const unsigned char *)text, size, out);
+    for (size_t i = 0; i < ARRAY_LEN(escapes) && !out->bytes && status == REGLET_OK; i++)
+        status = identify_escaped(values, escapes[i], text, size, out);
+    return status;
 }

@@ -30,8 +30,8 @@ void reglet__values_unref(struct reglet__values *values); /* NULL is allowed */
 reglet_status reglet__values_find(const struct reglet__values *values, const char *text, size_t size,
                                   struct reglet__redact_spans *spans);
 
-/* The value that all of a text is a form of; false when there is none. Valid as long as the set is. */
-bool reglet__values_identify(const struct reglet__values *values, const char *text, size_t size,
-                             reglet_secret *out);
+/* The value that all of a text is a form of; its bytes are NULL when there is none. Valid as long as the set is. NO_MEMORY. */
+reglet_status reglet__values_identify(const struct reglet__values *values, const char *text, size_t size,
+                                      reglet_secret *out);
 
 #endif
