@@ -55,6 +55,7 @@ struct config_file {
     int64_t memory_limit_mib;
     int64_t max_evidence_bytes;
     int64_t timeout_ms;
+    reglet_runtime_options limits; /* what "limits" says; of no use but for config_apply_limits() */
     reglet_security_level level;
     size_t level_line, level_column; /* 0: the file does not say */
     struct string_list broad_patterns;
@@ -78,6 +79,9 @@ bool config_file_parse(const char *path, const char *text, size_t size, struct c
 
 /* "strict", "standard", "permissive". */
 const char *security_level_name(reglet_security_level level);
+
+/* Puts what "limits" says into the options, and nothing else. */
+void config_apply_limits(const struct config_file *config, reglet_runtime_options *options);
 
 const struct config_plugin *config_file_plugin(const struct config_file *config, const char *name);
 void config_file_clear(struct config_file *config);

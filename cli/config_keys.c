@@ -9,7 +9,7 @@ enum { MAX_PLUGIN_NAME = 255 };
 
 /* ---- numbers ---- */
 
-static bool read_integer(struct yaml_reader *reader, const yaml_node_t *value, const char *what,
+bool config_read_integer(struct yaml_reader *reader, const yaml_node_t *value, const char *what,
                          const char *form, int64_t *out) {
     const char *text;
     bool quoted = value->type == YAML_SCALAR_NODE && value->data.scalar.style != YAML_PLAIN_SCALAR_STYLE;
@@ -26,7 +26,7 @@ static bool read_memory_limit(struct yaml_reader *reader, const yaml_node_t *key
     static const char what[] = "\"wasm_memory_limit_mb\"";
     static const char form[] = "1 to 4096, 0 (the default, 256) or -1 (unlimited)";
     struct config_file *config = target;
-    if (!read_integer(reader, value, what, form, &config->memory_limit_mib))
+    if (!config_read_integer(reader, value, what, form, &config->memory_limit_mib))
         return false;
     if (config->memory_limit_mib < -1 || config->memory_limit_mib > 4096)
         return yaml_fail(reader, value, "%s should be %s, not %lld", what, form,
@@ -42,7 +42,7 @@ static bool read_max_evidence(struct yaml_reader *reader, const yaml_node_t *key
     static const char form[] = "a number of bytes, or 0 (evidence is never shortened)";
     struct config_file *config = target;
     int64_t bytes = 0;
-    if (!read_integer(reader, value, what, form, &bytes))
+    if (!config_read_integer(reader, value, what, form, &bytes))
         return false;
     if (bytes < 0)
         return yaml_fail(reader, value, "%s should be %s, not %lld", what, form, (long long)bytes);
@@ -322,6 +322,7 @@ bool config_file_parse(const char *path, const char *text, size_t size, struct c
         {"timeout", read_timeout},
         {"wasm_memory_limit_mb", read_memory_limit},
         {"max_evidence_size_bytes", read_max_evidence},
+        {"limits", config_read_limits},
         {"security", read_security},
         {"redaction", config_read_redaction},
         {"sensitive_data", config_read_sensitive_data},

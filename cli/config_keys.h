@@ -13,4 +13,12 @@ bool config_read_redaction(struct yaml_reader *reader, const yaml_node_t *key, c
 bool config_read_sensitive_data(struct yaml_reader *reader, const yaml_node_t *key, const yaml_node_t *value,
                                 void *target);
 
+/* "limits". The same. */
+bool config_read_limits(struct yaml_reader *reader, const yaml_node_t *key, const yaml_node_t *value,
+                        void *target);
+
+/* A number; `form` says what it should be. */
+bool config_read_integer(struct yaml_reader *reader, const yaml_node_t *value, const char *what,
+                         const char *form, int64_t *out);
+
 #endif

@@ -156,12 +156,14 @@ static int make_cache(struct session *session, const struct options *options, re
 static void set_limits(reglet_runtime_options *runtime, const struct session *session,
                        const struct options *options) {
     const struct config_file *config = &session->config;
+    config_apply_limits(config, runtime);
     runtime->memory_limit_mib =
         options->memory_limit_given ? options->memory_limit_mib : config->memory_limit_mib;
     runtime->default_timeout_ms = options->timeout_ms ? options->timeout_ms : config->timeout_ms;
     runtime->max_evidence_bytes = config->max_evidence_bytes;
     runtime->check_config = options->check;
-    runtime->max_concurrent_calls = options->jobs;
+    if (options->jobs)
+        runtime->max_concurrent_calls = options->jobs;
     /* The one call of `observe` would leave an image that nobody uses. */
     bool one_call = options->command->bit == COMMAND_OBSERVE;
     runtime->image_max_calls = options->fresh_init || one_call ? -1 : 0;
