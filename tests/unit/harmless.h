@@ -172,7 +172,7 @@ static const char *const harmless_texts[] = {
     "sha256:e8489b0ac35e5fa870d0a7ba07a2531adab23e5617d266908d35e59c7a802684\n"
     "sha256:22c922202b243f8e5389cd5e3eaa60c736ba80622598514f31c827129084bb54\n"
     "sha256:b8bb53759c0767cb7f8013cb790fef33ef2c3ff57de13628bef7a127f6c31d17\n"
-    "sha256:5a632f8ee42ea368b23ff8500f17f4b4ca1b570e2e619e469a62c050bf72fbf6\n"
+    "sha256:5a632f8ee42ea368b23ff8500f17f4b4ca1b570e2e619e469a62c050bf72fbf6\n",
     "sha256:66f69e87a1d5ad0b57048efc48738d444a157d52ed8748d31d3092954d2c93e7\n"
     "sha256:fb6d28c587db821f6a0efa5ea7d26dc47bbcfb4768314cd2feabbda5f05cb396\n"
     "\"integrity\": \"sha512-f2S9moJTIegXZQfTiw4jAlgrfwJYdVmHeQkMOiotZUzwqyWyo5XV9YSqHCqHU4cuIBqGQ6iu+0hgGk7YxZcIdQ==\"\n"
@@ -337,7 +337,7 @@ static const char *const harmless_texts[] = {
     "G0dXXlff6B1oR6PqvQ8VvIjSUz3V3U4PTrF1fVDvQA9f39ffqjBWhm6Rjh5H2FufiH0KNWzVhIFY\n"
     "HPCr10L6lzUqyorsftQntHHuFJwwFjzC1Ev9laXROzzJhpzeUvY41rK+CdrUdwzcYV2nRaJy0xzW\n"
     "TH7CW2cXsLPKyreSuJH7gvCZD2LiB7o8L6wbADkXrI0sctrzI57vLgMd5b+zfzuMRG3I66/druWK\n"
-    "Vb6MjYVZJd2aowA85pMKj+G8lZiSNq1dNIZizaFuvAEED13WDWLwpgfxbvvqUxXwvCpx0ytWc6Lm\n"
+    "Vb6MjYVZJd2aowA85pMKj+G8lZiSNq1dNIZizaFuvAEED13WDWLwpgfxbvvqUxXwvCpx0ytWc6Lm\n",
     "YauqAsYxbIinwUrUraO42mHEJNi0vXczJBRXqJCOmCC+1f/NBfazMF5tQy0jkRAU1Cw6e+eUC9yc\n"
     "PYdHxr1yuhHlPIDFGtKb3aJ/96Mrc26nAolKUTJ/ibDTzCRUHG8dAZKTDNOv+N5vrS6A6yT1uvb8\n"
     "eJy3/Xabl1vU2ljdQIP2LTRjfx0TV/ET0gokFkYbtOSErUPJqyupjXLXAsx6hsdVDChox3UszpLK\n"
@@ -382,7 +382,7 @@ static const char *const harmless_texts[] = {
     "zCCYq3oLxPzCVSDq6PJHTgceR1gjkJE2H2l1X9JkiHpMNtkENc/tYGsMzv/vvh9u+xtnZf5gxOJR\n"
     "X5mbJLyiNvFp2hbmR3LVHZpcbu6r1h9TE9Kqw92u73/u9dWHWXNVmLS5zPi4QkPPeBHu5fiE7cVn\n"
     "nCJG27oaCjfbGfPw2olhc9s6eROIUvqc8ENtv5djL4r8YZRRrcSdeRSBiQBnyQyC6APpumDNZ+iZ\n"
-    "Gk/4NBf0mVVIZVS05kg81lARAItRdDv8XQhiMSSkDXuaWPphuiEYXqDMcZkYg2Ur2MIGikbj5w0E\n"
+    "Gk/4NBf0mVVIZVS05kg81lARAItRdDv8XQhiMSSkDXuaWPphuiEYXqDMcZkYg2Ur2MIGikbj5w0E\n",
     "c4P3yRlKBoIdYdaUv6uhVs/TOGME4rFckhwN26rB2OHg96hj6xhScNwuyruXJyJvVXdxp3h3UceC\n"
     "eMkUpKSIA0SC85u/Ydkn8RzMeEcaO+hEV6MZl8N7CAe7D/lIOzNe72yVD6JcEe6dHrB3zTwhVPNS\n"
     "HKSaHpncOg8bzYF5HQzXqMBVLykQ1qVuZwg8+fFZmNGLpL8vjrBgOvXOWrzTUWXyF0AJ6uKitC7L\n"
@@ -429,7 +429,7 @@ static const char *const harmless_texts[] = {
     "92bc3cedfdba3c560815d9fab0b73c068154b2ce94db838e0dd6d99ad83a298f\n"
     "204687463ab781744f1f663edf64d6c136ff807954650f3bbff7dcb9f4e1a4a9\n"
     "5e37965de7c801ef9100c992d9c6771fd611260b55488e493060a4e73e3d0f9c\n"
-    "6511af9cd9bb3480b06d4a931da4150e9e3e2d7fc9d4fc7a0b8fc7e331897d2c\n"
+    "6511af9cd9bb3480b06d4a931da4150e9e3e2d7fc9d4fc7a0b8fc7e331897d2c\n",
     "b6578c91ad0263dd697a56043eb1a4169b2b6d367a8312811e65b3b3aea1255f\n"
     "31ad0c17dd81f230645c4d7df127076eb6cd30b5447bad478a46ba16db03bb85\n"
     "076e7a35872bf84054d9ab21f51fb1e65554daaf3bf519ae15b9597eedf0eee5\n"
@@ -485,7 +485,7 @@ static const char *const harmless_texts[] = {
     "Rdb1f18E3FOTHvrB_jfDsSDkzpGf1jvuUBPWpo_FCRwU\n"
     "xw4hUYx4cAuh78J_jN-saiWHlsxRrDk2qQgksqVzl3lg\n"
     "u1doPkoagz7-WF4TRiRjj6UN2v1eHqtRmQN5iz8yxty_\n"
-    "_5fZsapp4H-s61QBvTDVoUUIzr4-IYwbiQE-RkAsyBIh\n"
+    "_5fZsapp4H-s61QBvTDVoUUIzr4-IYwbiQE-RkAsyBIh\n",
     "M3zMTKTjGXUxKsSjBN7_EOaI8VNb8M9vdrHc3fV0GUUt\n"
     "T2f5W2cT-wVgTyEn1773j6x4BgGv2XGZD3EJde7cPhL9\n"
     "T4GXXHFn3djB95gIYsukVdBfFIYxwv8ufTPn7NUeTW4o\n"
@@ -558,7 +558,7 @@ static const char *const harmless_texts[] = {
     "L5xHn27C5midpnmFTd0BQqtnGT8ZLIP11DF6nFX_LO-8\n"
     "_ClKih1SNvjSjtx222G6qb5KGe4hsLkswwCf_oA-_WaP\n"
     "bYM2AXvFbqpCZXb6jBPa1OrXU8kTxNxWmHGpF_YpPdP8\n"
-    "trSqI7vTtarqeyh1pQCmZvEF-Isfjj0ICzqP2tW-DtNR\n"
+    "trSqI7vTtarqeyh1pQCmZvEF-Isfjj0ICzqP2tW-DtNR\n",
     "38kv2PYGPvJS0H4Hy7__DL54aYuLU3Z7kmYgvjMBg3kX\n"
     "nGhCiLnGw_Ps373l2g-1NnG2j7g8U051rXuI2vi0VJb8\n"
     "pSkg6ivaVZ6ytGveTWN06HrBdBlY0NRMJp4PjEMIPwwi\n"
