@@ -1,5 +1,7 @@
 #include "tests/integration/support.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static reglet_metrics *new_metrics(void) {
