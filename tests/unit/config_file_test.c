@@ -95,7 +95,6 @@ static void parse__patterns_of_the_field_load(void **state) {
     config_file_clear(&config);
 }
 
-/* As files in the field have it; what is not implemented is warned about, and nothing is unknown. */
 static void parse__every_key_of_the_field_is_known(void **state) {
     (void)state;
     struct config_file config = accept("capabilities:\n"
@@ -103,11 +102,11 @@ static void parse__every_key_of_the_field_is_known(void **state) {
                                        "redaction:\n"
                                        "  patterns: [a]\n"
                                        "  paths: [b]\n"
-                                       "  hash_mode: {enabled: true, salt: c}\n"
+                                       "  hash_mode: {enabled: true, salt: 0123456789abcdef}\n"
                                        "  disable_gitleaks: true\n"
                                        "sensitive_data:\n"
                                        "  secrets:\n"
-                                       "    local: {d: e}\n"
+                                       "    local: {d: efgh}\n"
                                        "    env: {f: G}\n"
                                        "    files: {h: /i}\n"
                                        "security:\n"
@@ -115,7 +114,7 @@ static void parse__every_key_of_the_field_is_known(void **state) {
                                        "  custom_broad_patterns: ['fs:read:/srv/**']\n"
                                        "wasm_memory_limit_mb: 512\n"
                                        "max_evidence_size_bytes: 2097152\n");
-    assert_int_equal(config.warnings.count, 2);
+    assert_int_equal(config.warnings.count, 0);
     assert_int_equal(config.memory_limit_mib, 512);
     assert_int_equal(config.max_evidence_bytes, 2097152);
     config_file_clear(&config);
@@ -157,18 +156,84 @@ static void parse__evidence_limit_0_means_never_shortened(void **state) {
     config_file_clear(&config);
 }
 
-static void parse__what_is_not_implemented_is_one_warning_with_its_place(void **state) {
+static void require_text(const struct config_text *text, const char *expected, size_t line, size_t column) {
+    assert_string_equal(text->text, expected);
+    assert_int_equal(text->line, line);
+    assert_int_equal(text->column, column);
+}
+
+static void parse__redaction_is_known_with_its_places(void **state) {
     (void)state;
     struct config_file config = accept("redaction:\n"
-                                       "  patterns: [a, b]\n"
-                                       "  hash_mode: {enabled: true, salt: x}\n"
-                                       "sensitive_data: {secrets: {local: {}, env: {}, files: {}}}\n");
-    assert_int_equal(config.warnings.count, 2);
-    assert_string_equal(config.warnings.items[0],
-                        "c.yaml:1:1: \"redaction\" is not implemented yet and has no effect");
-    assert_string_equal(config.warnings.items[1],
-                        "c.yaml:4:1: \"sensitive_data\" is not implemented yet and has no effect");
+                                       "  patterns: ['a+', b]\n"
+                                       "  paths:\n"
+                                       "  - password\n"
+                                       "  rules_file: rules.toml\n"
+                                       "  hash_mode: {salt: short}\n"
+                                       "  disable_gitleaks: false\n");
+    const struct config_redaction *redaction = &config.redaction;
+    assert_int_equal(redaction->patterns.count, 2);
+    require_text(&redaction->patterns.items[0], "a+", 2, 14);
+    require_text(&redaction->patterns.items[1], "b", 2, 20);
+    assert_int_equal(redaction->paths.count, 1);
+    require_text(&redaction->paths.items[0], "password", 4, 5);
+    require_text(&redaction->rules_file, "rules.toml", 5, 15);
+    assert_false(redaction->hashes);
+    assert_false(redaction->no_builtin_rules);
     config_file_clear(&config);
+}
+
+static void parse__secrets_are_lists_or_have_names(void **state) {
+    (void)state;
+    struct config_file config = accept("sensitive_data:\n"
+                                       "  secrets:\n"
+                                       "    local: [hunter2, 12345]\n"
+                                       "    env: {token: APP_TOKEN, other: OTHER}\n"
+                                       "    files: [/run/secret]\n");
+    const struct config_redaction *redaction = &config.redaction;
+    assert_int_equal(redaction->local_secrets.count, 2);
+    require_text(&redaction->local_secrets.items[1], "12345", 3, 22);
+    assert_int_equal(redaction->secret_variables.count, 2);
+    require_text(&redaction->secret_variables.items[0], "APP_TOKEN", 4, 18);
+    require_text(&redaction->secret_variables.items[1], "OTHER", 4, 36);
+    assert_int_equal(redaction->secret_files.count, 1);
+    require_text(&redaction->secret_files.items[0], "/run/secret", 5, 13);
+    config_file_clear(&config);
+    config = accept("sensitive_data: {secrets: {local: {}, env: [], files: }}\n");
+    assert_int_equal(config.redaction.local_secrets.count, 0);
+    config_file_clear(&config);
+}
+
+static void parse__redaction_that_would_not_protect_is_refused(void **state) {
+    (void)state;
+    static const struct {
+        const char *text, *message;
+    } refused[] = {
+        {"redaction: {hash_mode: {enabled: true}}\n",
+         "c.yaml:1:13: \"hash_mode\" needs a \"salt\" of 16 bytes or more"},
+        {"redaction:\n  hash_mode:\n    salt: 0123456789abcde\n    enabled: true\n",
+         "c.yaml:3:11: \"salt\" should have 16 bytes or more, not 15"},
+        {"redaction: {hash_mode: {enabled: yes}}\n",
+         "c.yaml:1:34: \"enabled\" should be true or false, not \"yes\""},
+        {"redaction: {disable_gitleaks: 'true'}\n",
+         "c.yaml:1:31: \"disable_gitleaks\" should be true or false, not \"true\""},
+        {"redaction: {patterns: ['']}\n", "c.yaml:1:24: a pattern should be a regular expression, not \"\""},
+        {"redaction: {paths: [['a']]}\n", "c.yaml:1:21: a path should be text, not a list"},
+        {"redaction: {rules_file: ''}\n", "c.yaml:1:25: \"rules_file\" should be a file, not \"\""},
+        {"sensitive_data: {secrets: {local: [abc]}}\n",
+         "c.yaml:1:36: a secret should have 4 to 8192 bytes, not 3"},
+        {"sensitive_data: {secrets: {local: {a: ''}}}\n",
+         "c.yaml:1:39: a secret should have 4 to 8192 bytes, not 0"},
+        {"sensitive_data: {secrets: {local: {a: ~}}}\n", "c.yaml:1:39: a secret should be text, not nothing"},
+        {"sensitive_data: {secrets: {local: hunter2}}\n",
+         "c.yaml:1:35: \"local\" should be a list or a mapping"},
+        {"sensitive_data: {secrets: {env: ['A=b']}}\n", "c.yaml:1:34: \"A=b\" is no name of a variable"},
+        {"sensitive_data: {secrets: {files: ['']}}\n", "c.yaml:1:36: a file should have a name, not \"\""},
+        {"sensitive_data: {secret: {}}\n",
+         "c.yaml:1:18: unknown key \"secret\" in \"sensitive_data\"; did you mean \"secrets\"?"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(refused); i++)
+        refuse(refused[i].text, refused[i].message);
 }
 
 static void parse__levels_have_their_names_and_standard_is_the_default(void **state) {
@@ -334,6 +399,45 @@ static void parse__numbers_are_not_guessed(void **state) {
         "not -1");
 }
 
+static void parse__limits_have_the_names_of_the_options(void **state) {
+    (void)state;
+    struct config_file config = accept("limits: {max_result_bytes: 1024, max_output_bytes: -1, max_table_elements: 5,\n"
+                                       "  max_concurrent_calls: 6, max_log_messages: 7, max_log_bytes: 8,\n"
+                                       "  max_host_calls: 9, max_network_in_bytes: 10, max_network_out_bytes: 11,\n"
+                                       "  max_commands: 12, max_open_files: 4096}\n");
+    reglet_runtime_options options = REGLET_RUNTIME_OPTIONS_INIT;
+    config_apply_limits(&config, &options);
+    assert_int_equal(options.struct_size, sizeof options);
+    assert_int_equal(options.max_result_bytes, 1024);
+    assert_int_equal(options.max_output_bytes, -1);
+    assert_int_equal(options.max_table_elements, 5);
+    assert_int_equal(options.max_concurrent_calls, 6);
+    assert_int_equal(options.max_log_messages, 7);
+    assert_int_equal(options.max_log_bytes, 8);
+    assert_int_equal(options.max_host_calls, 9);
+    assert_int_equal(options.max_network_in_bytes, 10);
+    assert_int_equal(options.max_network_out_bytes, 11);
+    assert_int_equal(options.max_commands, 12);
+    assert_int_equal(options.max_open_files, 4096);
+    config_file_clear(&config);
+}
+
+static void parse__bad_limits_say_what_they_may_be(void **state) {
+    (void)state;
+    refuse("limits: {max_open_files: 4097}\n",
+           "c.yaml:1:26: \"max_open_files\" should be 0 (the default, 256) or 1 to 4096, not 4097");
+    refuse("limits: {max_open_files: -1}\n",
+           "c.yaml:1:26: \"max_open_files\" should be 0 (the default, 256) or 1 to 4096, not -1");
+    refuse("limits:\n  max_commands: -2\n",
+           "c.yaml:2:17: \"max_commands\" should be 0 (the default, 1000), -1 (unlimited) or 1 to 9223372036854775807, "
+           "not -2");
+    refuse("limits: {max_host_calls: many}\n",
+           "c.yaml:1:26: \"max_host_calls\" should be 0 (the default, 100000), -1 (unlimited) or 1 to "
+           "9223372036854775807, not \"many\"");
+    refuse_at("limits: {max_comands: 3}\n",
+              "c.yaml:1:10: unknown key \"max_comands\" in \"limits\"; did you mean \"max_commands\"?");
+}
+
 static void parse__unquoted_22_22_stays_text(void **state) {
     (void)state;
     /* YAML 1.1 reads it as a number in base 60; here it is a key's name and a capability's text. */
@@ -491,6 +595,32 @@ static void read__a_file_that_others_can_write_is_refused(void **state) {
     config_file_clear(&config);
 }
 
+static void read__secrets_that_others_can_read_are_warned_of(void **state) {
+    struct scratch *scratch = *state;
+    static const char secret[] = "sensitive_data: {secrets: {local: [hunter2]}}\n",
+                      salt[] = "redaction: {hash_mode: {salt: 0123456789abcdef}}\n";
+    static const struct {
+        const char *text;
+        mode_t mode;
+        const char *warning; /* behind the path; NULL: none */
+    } files[] = {
+        {secret, 0600, NULL},
+        {secret, 0604, " holds secrets and can be read by others (mode 0604): run chmod go-r on it"},
+        {salt, 0640, " holds a salt and can be read by others (mode 0640): run chmod go-r on it"},
+        {"redaction: {paths: [password]}\n", 0644, NULL},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+        struct config_file config = {0};
+        char *message = NULL;
+        write_file(scratch->path, files[i].text, files[i].mode);
+        assert_true(config_file_read(scratch->path, &config, &message));
+        assert_int_equal(config.warnings.count, files[i].warning != NULL);
+        if (files[i].warning)
+            assert_string_equal(config.warnings.items[0] + strlen(scratch->path), files[i].warning);
+        config_file_clear(&config);
+    }
+}
+
 static void read__a_file_of_another_user_is_refused(void **state) {
     const struct scratch *scratch = *state;
     if (geteuid() != 0)
@@ -552,7 +682,9 @@ int main(void) {
         cmocka_unit_test(parse__a_plugin_has_its_own_capabilities_and_pin),
         cmocka_unit_test(parse__limits_and_timeout_are_those_of_the_library),
         cmocka_unit_test(parse__evidence_limit_0_means_never_shortened),
-        cmocka_unit_test(parse__what_is_not_implemented_is_one_warning_with_its_place),
+        cmocka_unit_test(parse__redaction_is_known_with_its_places),
+        cmocka_unit_test(parse__secrets_are_lists_or_have_names),
+        cmocka_unit_test(parse__redaction_that_would_not_protect_is_refused),
         cmocka_unit_test(parse__levels_have_their_names_and_standard_is_the_default),
         cmocka_unit_test(parse__broad_patterns_are_capabilities),
         cmocka_unit_test(parse__argument_pins_belong_to_their_plugin),
@@ -564,6 +696,8 @@ int main(void) {
         cmocka_unit_test(parse__wrong_kind_points_at_the_kind),
         cmocka_unit_test(parse__wrong_types_are_named),
         cmocka_unit_test(parse__numbers_are_not_guessed),
+        cmocka_unit_test(parse__limits_have_the_names_of_the_options),
+        cmocka_unit_test(parse__bad_limits_say_what_they_may_be),
         cmocka_unit_test(parse__unquoted_22_22_stays_text),
         cmocka_unit_test(parse__pins_have_64_hexadecimal_digits),
         cmocka_unit_test(parse__plugin_names_are_those_the_library_takes),
@@ -573,6 +707,8 @@ int main(void) {
         cmocka_unit_test(parse__an_alias_of_itself_is_a_wrong_type),
         cmocka_unit_test(parse__size_depth_values_and_anchors_are_limited),
         cmocka_unit_test_setup_teardown(read__a_file_that_others_can_write_is_refused, make_scratch,
+                                        remove_scratch),
+        cmocka_unit_test_setup_teardown(read__secrets_that_others_can_read_are_warned_of, make_scratch,
                                         remove_scratch),
         cmocka_unit_test_setup_teardown(read__a_file_of_another_user_is_refused, make_scratch,
                                         remove_scratch),
