@@ -80,7 +80,7 @@ _reglet() {
     case $command in
     describe | schema | inspect) options=$plugins ;;
     grants) options="$plugins --ask --suggest" ;;
-    observe) options="$plugins --values --check" ;;
+    observe) options="$plugins --values --record --record-secrets --replay --check" ;;
     batch)
         options="${plugins/--name /} --check --jobs --ordered --metrics"
         options=${options/--format /}
