@@ -9,7 +9,13 @@
 
 enum { MAX_UTF8 = 4 }; /* bytes that one escape becomes at most */
 
-/* Where the next escape is; NULL: nowhere. */
+static bool begins_escape(const struct reglet__view *view, unsigned char c) {
+    if (view->escapes == REGLET__ESCAPES_JSON)
+        return c == '\\';
+    return c == '%' || (c == '+' && view->escapes == REGLET__ESCAPES_FORM);
+}
+
+/* Where something begins that may be an escape; NULL: nowhere. */
 static const unsigned char *find_escape(const struct reglet__view *view, const unsigned char *from,
                                         size_t size) {
     if (view->escapes == REGLET__ESCAPES_JSON)
@@ -162,7 +168,9 @@ bool reglet__view_next(struct reglet__view *view) {
         return false;
     while (at < view->text_size && size + MAX_UTF8 <= view->room && plain <= view->reach) {
         struct decoded piece = decode(view, at);
-        plain = piece.length == 1 && piece.bytes[0] == view->text[at] ? plain + 1 : 0;
+        /* A marker that begins no escape counts as one: the next piece would begin before it again, for ever. */
+        bool marked = view->text[at] == (view->escapes == REGLET__ESCAPES_JSON ? '\\' : '%');
+        plain = !marked && piece.length == 1 && piece.bytes[0] == view->text[at] ? plain + 1 : 0;
         for (size_t i = 0; i < piece.count; i++) {
             view->memory[size] = piece.bytes[i];
             view->places[size++] = at;
