@@ -1,8 +1,8 @@
 /*
- * Reads the first line as a redaction path and the rest as JSON keys with dots between, and as such a path too.
+ * Reads the first line as a redaction path and the rest as where a value is, names with dots between.
  *
- * Whatever the input is: a path is refused with its character, or it matches the way that it is written as, where that has
- * names alone.
+ * Whatever the input is: a path is refused with its character, or it matches what it is written as, where that is names alone; and
+ * what it matches does not depend on other paths.
  */
 #include <string.h>
 
@@ -35,11 +35,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct reglet__redact_paths *paths = read_paths(path, 1);
     if (!paths)
         return 0;
-    bool plain = !strpbrk(text, "[]*\"") && strlen(text) < size + 1;
+    bool plain = !strpbrk(text, "[]*\"");
     REQUIRE(!plain || reglet__redact_paths_name(paths, text));
     bool matches = reglet__redact_paths_name(paths, name);
     reglet__redact_paths_free(paths);
-    /* What another path is does not matter. */
     paths = read_paths(both, 2);
     if (!paths)
         return 0;

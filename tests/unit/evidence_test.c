@@ -13,12 +13,13 @@
 
 #define TIME "\"timestamp\":\"2026-01-02T03:04:05.123456789Z\""
 
-typedef reglet_status (*parser)(const char *, size_t, uint64_t, reglet_result **, reglet_error **);
+typedef reglet_status (*parser)(const char *, size_t, uint64_t, const struct reglet__screen *,
+                                reglet_result **, reglet_error **);
 
 static reglet_result *parsed(parser parse, const char *json, uint64_t max_bytes) {
     reglet_result *result = NULL;
     reglet_error *error = NULL;
-    if (parse(json, strlen(json), max_bytes, &result, &error) != REGLET_OK)
+    if (parse(json, strlen(json), max_bytes, NULL, &result, &error) != REGLET_OK)
         fail_msg("%s: %s", json, reglet_error_message(error));
     return result;
 }
@@ -37,7 +38,7 @@ static void assert_result(parser parse, const char *json, const char *expected) 
 static void assert_refused(parser parse, const char *json, const char *message) {
     reglet_result *result = NULL;
     reglet_error *error = NULL;
-    assert_int_equal(parse(json, strlen(json), UINT64_MAX, &result, &error), REGLET_ERR_BAD_OUTPUT);
+    assert_int_equal(parse(json, strlen(json), UINT64_MAX, NULL, &result, &error), REGLET_ERR_BAD_OUTPUT);
     assert_null(result);
     assert_string_equal(reglet_error_message(error), message);
     reglet_error_free(error);
@@ -100,7 +101,7 @@ static void v1__an_answer_that_is_no_json_cannot_forge_the_message(void **state)
     reglet_result *result = NULL;
     reglet_error *error = NULL;
     const char text[] = "\x1B[2J\nnot json";
-    assert_int_equal(v1(text, strlen(text), UINT64_MAX, &result, &error), REGLET_ERR_BAD_OUTPUT);
+    assert_int_equal(v1(text, strlen(text), UINT64_MAX, NULL, &result, &error), REGLET_ERR_BAD_OUTPUT);
     assert_null(strpbrk(reglet_error_message(error), "\x1B\n"));
     reglet_error_free(error);
 }
@@ -336,7 +337,7 @@ static void from_error__code_message_and_exit_code(void **state) {
     (void)state;
     reglet_error *error = NULL;
     reglet__fail(&error, REGLET_ERR_EXIT, REGLET_DOMAIN_WASI, "exited with code %u", 4294967295u);
-    reglet_result *result = reglet__result_from_error(error, 4294967295u);
+    reglet_result *result = reglet__result_from_error(error, 4294967295u, 0);
     assert_null(reglet_result_evidence(result));
     assert_int_equal(reglet_result_error_code(result), REGLET_ERR_EXIT);
     assert_string_equal(reglet_result_error_message(result), "exited with code 4294967295");
@@ -347,7 +348,7 @@ static void from_error__code_message_and_exit_code(void **state) {
     reglet_result_free(result);
     error = NULL;
     reglet__fail_memory(&error);
-    result = reglet__result_from_error(error, 7);
+    result = reglet__result_from_error(error, 7, 0);
     assert_true(reglet_result_exit_code(result) == -1);
     assert_string_equal(
         reglet_result_json(result, NULL),
