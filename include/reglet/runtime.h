@@ -192,18 +192,21 @@ typedef struct reglet_runtime_options {
      * reference. NULL: one with the built-in rules. */
     reglet_redactor *redactor;
 
-    /** Quotas of one call, besides max_result_bytes, max_output_bytes and max_evidence_bytes. -1: unlimited. Passing one ends
-     * the call with the code that is named; what was cut off is said in a warning event, with how much it was. */
+    /** Quotas of one call, besides max_result_bytes, max_output_bytes and max_evidence_bytes. -1: unlimited, but for files.
+     * Passing one ends the call with the code that is named, and a message that names the function, the option and the limit;
+     * what was cut off is said in a warning event, with how much it was. Each instance begins with nothing used: a call that
+     * starts from an image is not charged for what initialising used, and the call that initialises is. */
     int64_t max_log_messages; /**< calls of log_message. 0: 10,000. REGLET_ERR_LOG_LIMIT */
     int64_t max_log_bytes;    /**< bytes in them. 0: 1 MiB. REGLET_ERR_LOG_LIMIT */
     int64_t
         max_host_calls; /**< calls of host functions other than log_message. 0: 100,000. REGLET_ERR_HOST_CALL_LIMIT */
     int64_t
-        max_network_in_bytes; /**< bytes received by host functions. 0: 256 MiB. REGLET_ERR_NETWORK_LIMIT */
+        max_network_in_bytes; /**< bytes received by host functions; docs/host-functions.md says what counts. 0: 256
+                                 MiB. REGLET_ERR_NETWORK_LIMIT */
     int64_t max_network_out_bytes; /**< bytes sent by them. 0: 64 MiB. REGLET_ERR_NETWORK_LIMIT */
     int64_t max_commands;          /**< commands run. 0: 1,000. REGLET_ERR_COMMAND_LIMIT */
     int64_t
-        max_open_files; /**< files open at once, with stdio and preopens; at most 4096. 0: 256. REGLET_ERR_FILE_LIMIT */
+        max_open_files; /**< files open at once, with stdio and preopens; 1 to 4096. 0: 256. REGLET_ERR_FILE_LIMIT */
 
     reglet_audit_fn audit; /**< receives a record of every decision; NULL: nobody does */
     void *audit_user_data;

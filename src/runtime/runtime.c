@@ -86,8 +86,10 @@ static reglet_status take_quotas(const reglet_runtime_options *options, uint64_t
         const char *name;
         int64_t given, fallback;
     } counters[] = {
-        {REGLET__QUOTA_OUTPUT_BYTES, "max_output_bytes", options->max_output_bytes, REGLET__DEFAULT_OUTPUT_BYTES},
-        {REGLET__QUOTA_LOG_MESSAGES, "max_log_messages", options->max_log_messages, REGLET__DEFAULT_LOG_MESSAGES},
+        {REGLET__QUOTA_OUTPUT_BYTES, "max_output_bytes", options->max_output_bytes,
+         REGLET__DEFAULT_OUTPUT_BYTES},
+        {REGLET__QUOTA_LOG_MESSAGES, "max_log_messages", options->max_log_messages,
+         REGLET__DEFAULT_LOG_MESSAGES},
         {REGLET__QUOTA_LOG_BYTES, "max_log_bytes", options->max_log_bytes, REGLET__DEFAULT_LOG_BYTES},
         {REGLET__QUOTA_HOST_CALLS, "max_host_calls", options->max_host_calls, REGLET__DEFAULT_HOST_CALLS},
         {REGLET__QUOTA_NETWORK_IN_BYTES, "max_network_in_bytes", options->max_network_in_bytes,
