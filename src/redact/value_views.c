@@ -169,7 +169,7 @@ bool reglet__view_next(struct reglet__view *view) {
     while (at < view->text_size && size + MAX_UTF8 <= view->room && plain <= view->reach) {
         struct decoded piece = decode(view, at);
         /* A marker that begins no escape counts as one: the next piece would begin before it again, for ever. */
-        bool marked = view->text[at] == (view->escapes == REGLET__ESCAPES_JSON ? '\\' : '%');
+        bool marked = begins_escape(view, view->text[at]);
         plain = !marked && piece.length == 1 && piece.bytes[0] == view->text[at] ? plain + 1 : 0;
         for (size_t i = 0; i < piece.count; i++) {
             view->memory[size] = piece.bytes[i];
