@@ -181,6 +181,8 @@ static bool read_secret_file(struct yaml_reader *reader, const yaml_node_t *key,
 /* A list, or a mapping whose keys say what each is for. */
 static bool read_either(struct yaml_reader *reader, const yaml_node_t *value, const char *what,
                         struct yaml_key each, struct config_texts *out) {
+    if (value->type == YAML_SCALAR_NODE && !yaml_is_null(value)) /* not quoted: it may be the secret */
+        return yaml_fail(reader, value, "%s should be a list or a mapping", what);
     if (value->type != YAML_MAPPING_NODE)
         return yaml_read_list(reader, value, what, each, out);
     each.name = "a secret's name";

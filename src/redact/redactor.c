@@ -361,3 +361,13 @@ uint64_t reglet__redact_counted(const reglet_redactor *redactor, int32_t rule) {
     _Atomic(uint64_t) *count = counter(redactor, rule);
     return count ? atomic_load_explicit(count, memory_order_relaxed) : 0;
 }
+
+uint64_t reglet_redactor_replaced(const reglet_redactor *redactor, size_t index) {
+    if (!redactor)
+        return 0;
+    if (index == REGLET_REDACTOR_PATHS)
+        return reglet__redact_counted(redactor, REGLET__REDACT_RULE_PATH);
+    if (index == REGLET_REDACTOR_SECRETS)
+        return reglet__redact_counted(redactor, REGLET__REDACT_RULE_SECRET);
+    return index < redactor->rule_count ? reglet__redact_counted(redactor, (int32_t)index) : 0;
+}

@@ -30,7 +30,8 @@ struct reglet_redact_stream {
     char *data;
     size_t size, room;
     size_t shown; /* the context: data[0..shown) */
-    bool open;    /* a longer secret reached the end of what there was; its beginning is in the context */
+    bool open; /* a longer secret has begun, whose beginning is in the context, and may not have ended yet */
+    size_t known;          /* of what is held back, so much belongs to it for certain */
     reglet_status failure; /* holds until the text ends */
     struct reglet__redact_spans spans;
 };
@@ -94,12 +95,12 @@ static bool is_token_char(char c) {
 }
 
 /*
- * How far the secret goes that was open: over what a rule takes for one behind its beginning, which the context has (the
- * next lines of a key), and over characters of a token.
+ * How far the open secret goes: over what a rule takes for more of one behind its beginning, which the context has (the next
+ * lines of a key), and over characters of a token.
  */
 static size_t end_of_open(const struct reglet_redact_stream *stream) {
-    size_t end = stream->shown;
-    for (size_t i = 0; i < stream->spans.count && stream->spans.items[i].start < stream->shown; i++)
+    size_t end = stream->shown + stream->known;
+    for (size_t i = 0; i < stream->spans.count && stream->spans.items[i].start <= end; i++)
         if (stream->spans.items[i].end > end)
             end = stream->spans.items[i].end;
     while (end < stream->size && is_token_char(stream->data[end]))
@@ -128,14 +129,28 @@ static reglet_status put_replacement(struct reglet_redact_stream *stream,
     return stream->write(stream->user_data, text, size);
 }
 
-/* Writes what stands before `limit`, and every secret that begins there, to its end. */
-static reglet_status let_go(struct reglet_redact_stream *stream, size_t limit, bool last) {
-    size_t at = stream->open ? end_of_open(stream) : stream->shown;
-    if (stream->open && at == stream->size && !last) {
+/* A secret that is not too long ends where it seems to: what was seen goes on far enough behind its beginning. */
+static bool may_go_on(const struct reglet__redact_span *span, size_t limit) {
+    return span->end > limit && span->end - span->start > HOLD;
+}
+
+/* Goes on with the open secret; false: it has not ended. */
+static bool close_open(struct reglet_redact_stream *stream, size_t limit, bool last, size_t *end) {
+    *end = end_of_open(stream);
+    if (*end > limit && !last) {
+        stream->known = *end - limit;
         keep(stream, 0, stream->shown, limit);
-        return REGLET_OK;
+        return false;
     }
     stream->open = false;
+    return true;
+}
+
+/* Writes what stands before `limit`, and every secret that begins there, to its end. */
+static reglet_status let_go(struct reglet_redact_stream *stream, size_t limit, bool last) {
+    size_t at = stream->shown;
+    if (stream->open && !close_open(stream, limit, last, &at))
+        return REGLET_OK;
     for (size_t i = 0; i < stream->spans.count && stream->spans.items[i].start < limit; i++) {
         const struct reglet__redact_span *span = &stream->spans.items[i];
         if (span->end <= at)
@@ -147,8 +162,9 @@ static reglet_status let_go(struct reglet_redact_stream *stream, size_t limit, b
         if (status != REGLET_OK)
             return status;
         at = span->end;
-        if (at == stream->size && !last) {
+        if (!last && may_go_on(span, limit)) {
             stream->open = true;
+            stream->known = span->end - limit;
             keep_beginning(stream, span->start, limit);
             return REGLET_OK;
         }
