@@ -19,9 +19,12 @@ typedef struct reglet_call_options {
     reglet_cancel_token *cancel; /**< cancels this call; NULL: none */
     const char *request_id;      /**< appears in the log events of this call; NULL: none */
 
-    /** observe only. Receives every call of a host function and its answer; NULL: nothing is recorded. For one call at a time. */
+    /** observe only. Receives every call of a host function and its answer; NULL: nothing is recorded. It takes one call, and
+     * another is REGLET_ERR_INVALID_ARGUMENT, as is `replay` beside it. A call that would put more than 64 MiB or 1,000,000
+     * calls into it ends with REGLET_ERR_RESULT_LIMIT. */
     reglet_recording *record;
-    /** observe only. Host functions answer from this recording and nothing outside is touched; NULL: they do their work. A
+    /** observe only. Host functions answer from this recording and nothing outside is touched; NULL: they do their work. The
+     * policy is not asked: what was denied is denied again. Without a config (NULL) the plugin gets the recorded one. A
      * plugin that asks for something else than what comes next in it ends with REGLET_ERR_REPLAY. */
     const reglet_recording *replay;
 } reglet_call_options;
