@@ -401,10 +401,11 @@ static void parse__numbers_are_not_guessed(void **state) {
 
 static void parse__limits_have_the_names_of_the_options(void **state) {
     (void)state;
-    struct config_file config = accept("limits: {max_result_bytes: 1024, max_output_bytes: -1, max_table_elements: 5,\n"
-                                       "  max_concurrent_calls: 6, max_log_messages: 7, max_log_bytes: 8,\n"
-                                       "  max_host_calls: 9, max_network_in_bytes: 10, max_network_out_bytes: 11,\n"
-                                       "  max_commands: 12, max_open_files: 4096}\n");
+    struct config_file config =
+        accept("limits: {max_result_bytes: 1024, max_output_bytes: -1, max_table_elements: 5,\n"
+               "  max_concurrent_calls: 6, max_log_messages: 7, max_log_bytes: 8,\n"
+               "  max_host_calls: 9, max_network_in_bytes: 10, max_network_out_bytes: 11,\n"
+               "  max_commands: 12, max_open_files: 4096}\n");
     reglet_runtime_options options = REGLET_RUNTIME_OPTIONS_INIT;
     config_apply_limits(&config, &options);
     assert_int_equal(options.struct_size, sizeof options);
@@ -428,9 +429,10 @@ static void parse__bad_limits_say_what_they_may_be(void **state) {
            "c.yaml:1:26: \"max_open_files\" should be 0 (the default, 256) or 1 to 4096, not 4097");
     refuse("limits: {max_open_files: -1}\n",
            "c.yaml:1:26: \"max_open_files\" should be 0 (the default, 256) or 1 to 4096, not -1");
-    refuse("limits:\n  max_commands: -2\n",
-           "c.yaml:2:17: \"max_commands\" should be 0 (the default, 1000), -1 (unlimited) or 1 to 9223372036854775807, "
-           "not -2");
+    refuse(
+        "limits:\n  max_commands: -2\n",
+        "c.yaml:2:17: \"max_commands\" should be 0 (the default, 1000), -1 (unlimited) or 1 to 9223372036854775807, "
+        "not -2");
     refuse("limits: {max_host_calls: many}\n",
            "c.yaml:1:26: \"max_host_calls\" should be 0 (the default, 100000), -1 (unlimited) or 1 to "
            "9223372036854775807, not \"many\"");
