@@ -169,8 +169,7 @@ bool reglet__view_next(struct reglet__view *view) {
     while (at < view->text_size && size + MAX_UTF8 <= view->room && plain <= view->reach) {
         struct decoded piece = decode(view, at);
         /* A marker that begins no escape counts as one: the next piece would begin before it again, for ever. */
-        bool marked = begins_escape(view, view->text[at]);
-        plain = !marked && piece.length == 1 && piece.bytes[0] == view->text[at] ? plain + 1 : 0;
+        plain = begins_escape(view, view->text[at]) ? 0 : plain + 1;
         for (size_t i = 0; i < piece.count; i++) {
             view->memory[size] = piece.bytes[i];
             view->places[size++] = at;

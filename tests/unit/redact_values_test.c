@@ -195,6 +195,15 @@ static void value__each_form_is_known_for_what_it_is(void **state) {
     reglet__values_unref(set);
 }
 
+static void value__what_is_no_escape_is_taken_as_it_is(void **state) {
+    (void)state;
+    assert_found("pass word", "%pass word%", "pass word");
+    assert_found("pass word", "%%pass%20word%4", "pass%20word");
+    assert_found("pass%word", "pass%word\\", "pass%word");
+    assert_found("pass word", "\\u12\\ud800pass\\u0020word\\ud800\\u", "pass\\u0020word");
+    assert_found("a%zzb%", "x%20a%zzb%", "a%zzb%");
+}
+
 /* Escapes at every distance from each other and from the end of a piece: what a plain search in the decoded text finds. */
 static void view__pieces_together_are_the_whole(void **state) {
     (void)state;
@@ -258,6 +267,7 @@ int main(void) {
         cmocka_unit_test(values__overlapping_and_adjacent_ones_are_all_found),
         cmocka_unit_test(values__one_that_is_known_is_not_added_again),
         cmocka_unit_test(value__each_form_is_known_for_what_it_is),
+        cmocka_unit_test(value__what_is_no_escape_is_taken_as_it_is),
         cmocka_unit_test(view__pieces_together_are_the_whole),
         cmocka_unit_test(values__many_that_begin_alike_cost_no_more),
     };
