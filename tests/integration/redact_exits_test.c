@@ -1,0 +1,429 @@
+/*
+ * One known secret and one credential, sent down every exit that there is, and found at none.
+ *
+ * Exits with tests of their own: audit records (audit_test.c) and recordings (recording_test.c).
+ */
+#define _GNU_SOURCE
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/integration/support.h"
+
+#define SECRET     "correct-horse-battery"
+#define FIRST      "correct-ho"
+#define SECOND     "rse-battery"
+#define CREDENTIAL "AKIAQYLPMN5HFIQR7XYA"
+
+static const char *const paths[] = {"attribute_path", "pin"};
+
+/* A runtime that knows these secrets, and what it says. */
+struct setting {
+    reglet_runtime *runtime;
+    struct events events;
+};
+
+static void set_up(struct setting *setting, const char *more) {
+    const reglet_secret secrets[] = {{SECRET, strlen(SECRET)}, {more, more ? strlen(more) : 0}};
+    reglet_redactor_options how = REGLET_REDACTOR_OPTIONS_INIT;
+    how.secrets = secrets;
+    how.secret_count = more ? 2 : 1;
+    how.paths = paths;
+    how.path_count = 2;
+    reglet_redactor *redactor = NULL;
+    reglet_error *error = NULL;
+    EXPECT(reglet_redactor_new(&how, &redactor, &error), REGLET_OK, error);
+    events_init(&setting->events);
+    reglet_runtime_options options = REGLET_RUNTIME_OPTIONS_INIT;
+    options.log = events_collect;
+    options.log_user_data = &setting->events;
+    options.redactor = redactor;
+    setting->runtime = new_runtime(&options);
+    reglet_redactor_unref(redactor);
+}
+
+static void tear_down(struct setting *setting) {
+    reglet_runtime_free(setting->runtime);
+    events_free(&setting->events);
+}
+
+/* Neither whole nor in halves, and [REDACTED] instead. */
+static void expect_gone(const char *text) {
+    static const char *const parts[] = {SECRET, FIRST, SECOND, CREDENTIAL, "QYLPMN5HFIQR7XYA"};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        if (strstr(text, parts[i]))
+            fail_msg("%s is in %s", parts[i], text);
+    if (!strstr(text, "[REDACTED]"))
+        fail_msg("no [REDACTED] in %s", text);
+}
+
+/* --- Evidence -------------------------------------------------------------------------------------------- */
+
+static void expect_evidence_of(const char *guest, const char *config, uint64_t redactions, const char *part) {
+    struct setting setting;
+    set_up(&setting, NULL);
+    reglet_plugin *plugin = load_guest(setting.runtime, guest);
+    reglet_result *result = observe_json(plugin, config, 0);
+    const char *json = reglet_result_json(result, NULL);
+    expect_gone(json);
+    if (!strstr(json, part))
+        fail_msg("%s is not in %s", part, json);
+    assert_int_equal(reglet_result_redactions(result), redactions);
+    reglet_result_free(result);
+    reglet_plugin_unref(plugin);
+    tear_down(&setting);
+}
+
+static void evidence(const char *config, uint64_t redactions, const char *part) {
+    expect_evidence_of("result_is_config", config, redactions, part);
+}
+
+static void evidence__data_keys_and_raw(void **state) {
+    (void)state;
+    evidence("{\"status\":true,\"data\":{\"a\":[\"x " SECRET "\"],\"b\":\"" CREDENTIAL "\"}}", 2,
+             "\"data\":{\"a\":[\"x [REDACTED]\"],\"b\":\"[REDACTED]\"}");
+    evidence("{\"status\":true,\"data\":{\"" SECRET "\":1,\"" CREDENTIAL "\":2}}", 2,
+             "\"data\":{\"[REDACTED]\":1,\"[REDACTED] 2\":2}");
+    evidence("{\"status\":true,\"raw\":\"a " SECRET "\\n" CREDENTIAL "\\n\"}", 2,
+             "\"raw\":\"a [REDACTED]\\n[REDACTED]\\n\"");
+}
+
+static void evidence__every_part_of_its_error(void **state) {
+    (void)state;
+    evidence("{\"status\":false,\"error\":{\"message\":\"m " SECRET "\",\"type\":\"" SECRET "\",\"code\":\"" SECRET
+             "\",\"details\":{\"" SECRET "\":\"" CREDENTIAL "\"},\"wrapped\":{\"message\":\"" CREDENTIAL
+             "\"},\"stack\":\"Y29ycmVjdC1ob3JzZS1iYXR0ZXJ5\"}}",
+             7, "\"error\":{\"message\":\"m [REDACTED]\",\"type\":\"[REDACTED]\",\"code\":\"[REDACTED]\"");
+}
+
+static void evidence__message_of_the_second_generation(void **state) {
+    (void)state;
+    expect_evidence_of("result_is_config_v2", "{\"status\":\"success\",\"message\":\"is " SECRET "\"}", 1,
+                       "\"message\":\"is [REDACTED]\"");
+}
+
+static void evidence__every_form_of_a_known_secret(void **state) {
+    (void)state;
+    static const char *const forms[] = {
+        "correct%2Dhorse%2Dbattery",                   /* URL */
+        "636f72726563742d686f7273652d62617474657279",  /* hexadecimal */
+        "636F72726563742D686F7273652D62617474657279",
+        "Y29ycmVjdC1ob3JzZS1iYXR0ZXJ5",                /* base64, at the three offsets */
+        "eGNvcnJlY3QtaG9yc2UtYmF0dGVyeQ==",
+        "eHhjb3JyZWN0LWhvcnNlLWJhdHRlcnk=",
+        "c\\u0000o\\u0000r\\u0000r\\u0000e\\u0000c\\u0000t\\u0000-\\u0000h\\u0000o\\u0000r\\u0000s\\u0000e\\u0000"
+        "-\\u0000b\\u0000a\\u0000t\\u0000t\\u0000e\\u0000r\\u0000y\\u0000", /* UTF-16 */
+        "\\ufffd\\ufffd" SECRET "\\ufffd",
+    };
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+        char config[1024];
+        snprintf(config, sizeof config, "{\"status\":true,\"data\":{\"a\":\"%s\"},\"raw\":\"%s\"}", forms[i],
+                 forms[i]);
+        evidence(config, 2, "[REDACTED]");
+    }
+}
+
+static void evidence__its_own_form_stays(void **state) {
+    (void)state;
+    const char *const all[] = {"*", "status", "timestamp", "data", "error", "is_timeout"};
+    reglet_redactor_options how = REGLET_REDACTOR_OPTIONS_INIT;
+    how.paths = all;
+    how.path_count = sizeof all / sizeof *all;
+    reglet_redactor *redactor = NULL;
+    reglet_error *error = NULL;
+    EXPECT(reglet_redactor_new(&how, &redactor, &error), REGLET_OK, error);
+    reglet_runtime_options options = REGLET_RUNTIME_OPTIONS_INIT;
+    options.redactor = redactor;
+    reglet_runtime *runtime = new_runtime(&options);
+    reglet_redactor_unref(redactor);
+    reglet_plugin *plugin = load_guest(runtime, "result_is_config");
+    reglet_result *result = observe_json(
+        plugin,
+        "{\"status\":false,\"timestamp\":\"2026-01-02T03:04:05Z\",\"error\":{\"message\":\"m\",\"is_timeout\":true},"
+        "\"data\":{\"a\":{\"b\":1}},\"raw\":\"r\"}",
+        0);
+    assert_string_equal(
+        reglet_result_json(result, NULL),
+        "{\"evidence\":{\"status\":false,\"error\":{\"message\":\"[REDACTED]\",\"type\":\"[REDACTED]\","
+        "\"code\":\"[REDACTED]\",\"is_timeout\":true},\"timestamp\":\"2026-01-02T03:04:05Z\","
+        "\"data\":{\"a\":\"[REDACTED]\"},\"raw\":\"[REDACTED]\",\"evidence_meta\":{\"redactions\":5}},"
+        "\"error\":null}");
+    reglet_result_free(result);
+    reglet_plugin_unref(plugin);
+    reglet_runtime_free(runtime);
+}
+
+/* A plugin that writes "[REDACTED]" itself is told by the number. */
+static void evidence__forged_marks_are_not_counted(void **state) {
+    (void)state;
+    evidence("{\"status\":true,\"data\":{\"a\":\"[REDACTED]\",\"b\":\"" SECRET "\"}}", 1,
+             "\"evidence_meta\":{\"redactions\":1}");
+}
+
+static void evidence__shortened_after_it_was_redacted(void **state) {
+    (void)state;
+    enum { TIMES = 5000 };
+    reglet_runtime_options options = REGLET_RUNTIME_OPTIONS_INIT;
+    options.max_evidence_bytes = 20000;
+    reglet_runtime *runtime = new_runtime(&options);
+    reglet_plugin *plugin = load_guest(runtime, "result_is_config");
+    char *config = malloc(TIMES * (strlen(CREDENTIAL) + 1) + 100);
+    assert_non_null(config);
+    char *at = stpcpy(config, "{\"status\":true,\"data\":{\"a\":\"");
+    for (int i = 0; i < TIMES; i++)
+        at = stpcpy(at, CREDENTIAL " ");
+    strcpy(at, "\"}}");
+    reglet_result *result = observe_json(plugin, config, 0);
+    expect_gone(reglet_result_json(result, NULL));
+    assert_int_equal(reglet_result_redactions(result), TIMES);
+    assert_true(reglet_evidence_truncated(reglet_result_evidence(result)));
+    assert_non_null(strstr(reglet_result_json(result, NULL),
+                           "\"evidence_meta\":{\"redactions\":5000,\"truncated\":true"));
+    reglet_result_free(result);
+    reglet_plugin_unref(plugin);
+    reglet_runtime_free(runtime);
+    free(config);
+}
+
+/* --- What a plugin says ---------------------------------------------------------------------------------- */
+
+/* Has the guest say it, and expects the events to have these lines. */
+static void expect_events(const char *config, const char *part) {
+    struct setting setting;
+    set_up(&setting, NULL);
+    reglet_plugin *plugin = load_guest(setting.runtime, "teller");
+    reglet_result_free(observe_json(plugin, config, 2000));
+    expect_gone(setting.events.text ? setting.events.text : "");
+    if (!strstr(setting.events.text, part))
+        fail_msg("%s is not in %s", part, setting.events.text);
+    reglet_plugin_unref(plugin);
+    tear_down(&setting);
+}
+
+static void output__lines_of_both_streams(void **state) {
+    (void)state;
+    expect_events("{\"steps\":[{\"stdout\":\"a " SECRET "\\n\"},{\"stderr\":\"b " CREDENTIAL " c\\n\"}]}",
+                  "stdout|teller||a [REDACTED]|\nstderr|teller||b [REDACTED] c|\n");
+}
+
+static void output__secret_split_over_writes_and_lines(void **state) {
+    (void)state;
+    expect_events("{\"steps\":[{\"stdout\":\"a " FIRST "\"},{\"stdout\":\"" SECOND " b\\n\"}]}",
+                  "stdout|teller||a [REDACTED] b|\n");
+    expect_events("{\"steps\":[{\"stdout\":\"a " FIRST "\\n\"},{\"stderr\":\"between\\n\"},"
+                  "{\"stdout\":\"" SECOND " b\\n\"}]}",
+                  "stdout|teller||a [REDACTED]|\nstderr|teller||between|\nstdout|teller||[REDACTED] b|\n");
+    expect_events("{\"steps\":[{\"stdout\":\"c\\no\\nr\\nr\\ne\\nc\\nt\\n-\\nh\\no\\nr\\ns\\ne\\n-\\nb\\na\\nt\\nt\\n"
+                  "e\\nr\\ny\\n" SECRET "\\n\"}]}",
+                  "stdout|teller||[REDACTED]|\nstdout|teller||[REDACTED]|\n");
+}
+
+static void output__invalid_utf8_around(void **state) {
+    (void)state;
+    /* \xff\xfe SECRET \x80 */
+    expect_events("{\"steps\":[{\"stdout_base64\":\"//5jb3JyZWN0LWhvcnNlLWJhdHRlcnmACg==\"}]}", "[REDACTED]");
+}
+
+static void output__private_key_over_its_lines(void **state) {
+    (void)state;
+    struct setting setting;
+    set_up(&setting, NULL);
+    reglet_plugin *plugin = load_guest(setting.runtime, "teller");
+    reglet_result_free(observe_json(
+        plugin,
+        "{\"steps\":[{\"stdout\":\"before\\n-----BEGIN RSA PRIVATE KEY-----\\nMIIEowIBAAKCAQEAx0Fh1mVw\\n\"},"
+        "{\"stdout\":\"q2Zk8sT1uYv7W3eR9aBcDeFgHiJkLmNo\\n-----END RSA PRIVATE KEY-----\\nafter\\n\"}]}",
+        0));
+    assert_false(events_contain(&setting.events, "MIIEow"));
+    assert_false(events_contain(&setting.events, "q2Zk8s"));
+    assert_true(events_contain(&setting.events, "|before|"));
+    assert_true(events_contain(&setting.events, "|after|"));
+    reglet_plugin_unref(plugin);
+    tear_down(&setting);
+}
+
+static void log__message_attributes_and_request_id(void **state) {
+    (void)state;
+    expect_events("{\"steps\":[{\"log\":{\"level\":\"INFO\",\"message\":\"m " SECRET "\",\"attrs\":[{\"key\":\"" SECRET
+                  "\",\"type\":\"string\",\"value\":\"v " CREDENTIAL "\"}],\"context\":{\"request_id\":\"" SECRET
+                  "\"}}}]}",
+                  "plugin|teller|[REDACTED]|m [REDACTED]|[REDACTED]=v [REDACTED] \n");
+}
+
+static void log__attribute_that_a_path_names(void **state) {
+    (void)state;
+    expect_events("{\"steps\":[{\"log\":{\"message\":\"m\",\"attrs\":[{\"key\":\"user.attribute_path\",\"value\":\"x\"},"
+                  "{\"key\":\"pin\",\"type\":\"int64\",\"value\":\"1234\"},{\"key\":\"a\",\"value\":\"y\"}]}}]}",
+                  "|m|user.attribute_path=[REDACTED] pin=[REDACTED] a=y \n");
+}
+
+static void log__secret_split_over_calls_and_attributes(void **state) {
+    (void)state;
+    expect_events("{\"steps\":[{\"log\":{\"message\":\"a " FIRST "\"}},{\"log\":{\"message\":\"" SECOND " b\"}}]}",
+                  "|a [REDACTED]|\nplugin|teller||[REDACTED] b|\n");
+    expect_events("{\"steps\":[{\"log\":{\"message\":\"a " FIRST "\",\"attrs\":[{\"key\":\"k\",\"value\":\"" SECOND
+                  "\"}]}}]}",
+                  "|a [REDACTED]|k=[REDACTED] \n");
+    expect_events("{\"steps\":[{\"log\":{\"message\":\"a\",\"attrs\":[{\"key\":\"k\",\"value\":\"" FIRST
+                  "\"}]}},{\"log\":{\"message\":\"b\",\"attrs\":[{\"key\":\"k\",\"value\":\"" SECOND "\"}]}}]}",
+                  "|a|k=[REDACTED] \nplugin|teller||b|k=[REDACTED] \n");
+    expect_events("{\"steps\":[{\"log\":{\"message\":\"" FIRST "\",\"attrs\":[{\"key\":\"k\",\"value\":\"v\"}]}},"
+                  "{\"log\":{\"message\":\"" SECOND "\",\"attrs\":[{\"key\":\"k\",\"value\":\"v\"}]}}]}",
+                  "|[REDACTED]|k=v \nplugin|teller||[REDACTED]|k=v \n");
+}
+
+static void denial__path_and_host(void **state) {
+    (void)state;
+    expect_events("{\"steps\":[{\"open\":\"/data/" SECRET "/" CREDENTIAL "\"}]}",
+                  "asked=read /data/[REDACTED]/[REDACTED] ");
+    expect_events("{\"steps\":[{\"http\":{\"method\":\"GET\",\"url\":\"https://" SECRET ".example.test/\"}}]}",
+                  "[REDACTED].example.test");
+}
+
+static void events__go_out_whatever_ends_the_call(void **state) {
+    (void)state;
+    static const char *const ends[] = {"answer", "trap", "exit", "loop"};
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        char config[256];
+        snprintf(config, sizeof config,
+                 "{\"steps\":[{\"stdout\":\"one\\n" FIRST "\"},{\"stderr\":\"two\\n\"},{\"stdout\":\"" SECOND
+                 "\"}],\"then\":\"%s\"}",
+                 ends[i]);
+        expect_events(config, "stdout|teller||one|\nstderr|teller||two|\nstdout|teller||[REDACTED]|\n");
+    }
+}
+
+/* The first half has gone out when the second one comes: too much waits in between. */
+static void events__are_held_no_longer_than_a_bound(void **state) {
+    (void)state;
+    struct setting setting;
+    set_up(&setting, NULL);
+    reglet_plugin *plugin = load_guest(setting.runtime, "teller");
+    reglet_result_free(observe_json(
+        plugin,
+        "{\"steps\":[{\"stderr\":\"" FIRST "\\n\"},{\"flood\":300000},{\"stderr\":\"" SECOND " rest\\n\"}]}", 0));
+    assert_true(events_contain(&setting.events, "stderr|teller||[REDACTED] rest|"));
+    static const char first[] = "stderr|teller||" FIRST "|\n";
+    assert_int_equal(strncmp(setting.events.text, first, strlen(first)), 0);
+    assert_int_equal(setting.events.count, 2 + 300000 / 11 + 1);
+    reglet_plugin_unref(plugin);
+    tear_down(&setting);
+}
+
+/* --- Errors, and what a plugin says of itself ------------------------------------------------------------- */
+
+static void error__of_the_plugin_quotes_no_secret(void **state) {
+    (void)state;
+    struct setting setting;
+    set_up(&setting, "no schema today");
+    reglet_plugin *plugin = load_guest(setting.runtime, "answer_plugin_error");
+    const reglet_description *description = NULL;
+    const reglet_schema *schema = NULL;
+    reglet_error *error = NULL;
+    assert_int_equal(reglet_plugin_describe(plugin, NULL, &description, &error), REGLET_ERR_PLUGIN);
+    expect_gone(reglet_error_message(error));
+    assert_null(strstr(reglet_error_message(error), "no schema today"));
+    reglet_error_free(error);
+    assert_int_equal(reglet_plugin_schema(plugin, NULL, &schema, &error), REGLET_ERR_PLUGIN);
+    expect_gone(reglet_error_message(error));
+    reglet_error_free(error);
+    reglet_plugin_unref(plugin);
+    tear_down(&setting);
+}
+
+static void error__of_a_call_quotes_no_secret(void **state) {
+    (void)state;
+    struct setting setting;
+    set_up(&setting, "unreachable");
+    reglet_plugin *plugin = load_guest(setting.runtime, "teller");
+    reglet_result *result = observe_json(plugin, "{\"then\":\"trap\"}", 0);
+    assert_int_equal(reglet_result_error_code(result), REGLET_ERR_TRAP);
+    expect_gone(reglet_result_error_message(result));
+    expect_gone(reglet_result_json(result, NULL));
+    assert_int_equal(reglet_result_redactions(result), 1);
+    reglet_result_free(result);
+    reglet_plugin_unref(plugin);
+    tear_down(&setting);
+}
+
+static void error__of_a_load_quotes_no_secret(void **state) {
+    (void)state;
+    struct setting setting;
+    set_up(&setting, "format_disk");
+    reglet_plugin *plugin = NULL;
+    reglet_error *error = NULL;
+    assert_int_equal(reglet_runtime_load_plugin_file(setting.runtime, "p", guest_path("unknown_import"), NULL,
+                                                     &plugin, &error),
+                     REGLET_ERR_UNKNOWN_IMPORT);
+    expect_gone(reglet_error_message(error));
+    reglet_error_free(error);
+    tear_down(&setting);
+}
+
+static void description_and_schema__show_no_secret(void **state) {
+    (void)state;
+    struct setting setting;
+    set_up(&setting, "what to say");
+    reglet_plugin *plugin = load_guest(setting.runtime, "teller");
+    const reglet_schema *schema = NULL;
+    reglet_error *error = NULL;
+    EXPECT(reglet_plugin_schema(plugin, NULL, &schema, &error), REGLET_OK, error);
+    expect_gone(schema->raw);
+    assert_string_equal(schema->fields[0].description, "[REDACTED]");
+    reglet_schema_free(schema);
+    reglet_plugin_unref(plugin);
+    tear_down(&setting);
+
+    set_up(&setting, "Says what");
+    plugin = load_guest(setting.runtime, "teller");
+    const reglet_description *description = NULL;
+    EXPECT(reglet_plugin_describe(plugin, NULL, &description, &error), REGLET_OK, error);
+    assert_string_equal(description->description, "[REDACTED] it is told");
+    expect_gone(reglet_description_json(description));
+    reglet_description_free(description);
+    reglet_plugin_unref(plugin);
+    tear_down(&setting);
+}
+
+static void schema__without_a_secret_stays_byte_for_byte(void **state) {
+    (void)state;
+    struct setting setting;
+    set_up(&setting, NULL);
+    reglet_plugin *plugin = load_guest(setting.runtime, "answer_duplicate_keys");
+    const reglet_schema *schema = NULL;
+    reglet_error *error = NULL;
+    EXPECT(reglet_plugin_schema(plugin, NULL, &schema, &error), REGLET_OK, error);
+    assert_string_equal(schema->raw,
+                        "{\"status\":false,\"data\":{\"a\":1,\"a\":2},\"status\":true,\"STATUS\":true}");
+    reglet_schema_free(schema);
+    reglet_plugin_unref(plugin);
+    tear_down(&setting);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(evidence__data_keys_and_raw),
+        cmocka_unit_test(evidence__every_part_of_its_error),
+        cmocka_unit_test(evidence__message_of_the_second_generation),
+        cmocka_unit_test(evidence__every_form_of_a_known_secret),
+        cmocka_unit_test(evidence__its_own_form_stays),
+        cmocka_unit_test(evidence__forged_marks_are_not_counted),
+        cmocka_unit_test(evidence__shortened_after_it_was_redacted),
+        cmocka_unit_test(output__lines_of_both_streams),
+        cmocka_unit_test(output__secret_split_over_writes_and_lines),
+        cmocka_unit_test(output__invalid_utf8_around),
+        cmocka_unit_test(output__private_key_over_its_lines),
+        cmocka_unit_test(log__message_attributes_and_request_id),
+        cmocka_unit_test(log__attribute_that_a_path_names),
+        cmocka_unit_test(log__secret_split_over_calls_and_attributes),
+        cmocka_unit_test(denial__path_and_host),
+        cmocka_unit_test(events__go_out_whatever_ends_the_call),
+        cmocka_unit_test(events__are_held_no_longer_than_a_bound),
+        cmocka_unit_test(error__of_the_plugin_quotes_no_secret),
+        cmocka_unit_test(error__of_a_call_quotes_no_secret),
+        cmocka_unit_test(error__of_a_load_quotes_no_secret),
+        cmocka_unit_test(description_and_schema__show_no_secret),
+        cmocka_unit_test(schema__without_a_secret_stays_byte_for_byte),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
