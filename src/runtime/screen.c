@@ -22,7 +22,8 @@ reglet_redactor *reglet__runtime_redactor(const reglet_runtime *runtime) {
 static const char *screen(const reglet_runtime *runtime, const char *text, char **out,
                           struct reglet__redact_tally *tally) {
     reglet_redactor *redactor = reglet__runtime_redactor(runtime);
-    if (!redactor || reglet__redact_text(redactor, text, strlen(text), out, NULL, tally) != REGLET_OK)
+    size_t size = 0;
+    if (!redactor || reglet__redact_text(redactor, text, strlen(text), out, &size, tally) != REGLET_OK)
         return "(lost: out of memory)";
     return *out ? *out : text;
 }
