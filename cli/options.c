@@ -285,7 +285,9 @@ static int set_option(struct options *options, enum option_id id, const char *va
     case OPT_LIST_RULES: options->list_rules = true; break;
     case OPT_JSON: options->json = true; break;
     case OPT_METRICS: options->metrics_path = value; break;
-    case OPT_LOG_FORMAT: return set_log_format(options, value);
+    case OPT_LOG_FORMAT:
+        options->logs_json = strcmp(value, "json") == 0;
+        return set_log_format(options, value);
     case OPT_QUIET: options->verbosity = QUIET; break;
     case OPT_VERBOSE: options->verbosity = VERBOSE; break;
     case OPT_HELP: options->help = true; break;
@@ -350,6 +352,8 @@ static int check_together(const struct options *options) {
         return bad_usage(options->command, "--suggest and --ask do not go together");
     if (options->suggest && options->format != FORMAT_DEFAULT)
         return bad_usage(options->command, "--suggest prints YAML; --format does not go with it");
+    if (options->explain && options->logs_json)
+        return bad_usage(options->command, "--explain prints a table; --log-format json does not go with it");
     if (options->learn && options->format != FORMAT_DEFAULT)
         return bad_usage(options->command, "--learn prints YAML; --format does not go with it");
     if (options->audit_path && !*options->audit_path)

@@ -39,7 +39,7 @@ _reglet_has_module() {
 _reglet() {
     local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command common plugins options
     command=$(_reglet_command)
-    common='--name --grant --config --ca-file --nameserver --timeout --memory-limit --compiler --cache-dir --no-cache --log-format
+    common='--name --grant --audit --config --ca-file --nameserver --timeout --memory-limit --compiler --cache-dir --no-cache --log-format
         --quiet --verbose --help'
     plugins="$common --fresh-init --format"
     COMPREPLY=()
@@ -53,7 +53,7 @@ _reglet() {
         mapfile -t COMPREPLY < <(compgen -W 'auto fast optimizing' -- "$word")
         return
         ;;
-    --config | --values | --metrics | --ca-file)
+    --audit | --config | --values | --metrics | --ca-file)
         compopt -o filenames 2>/dev/null
         mapfile -t COMPREPLY < <(compgen -f -- "$word")
         return
@@ -80,7 +80,7 @@ _reglet() {
     case $command in
     describe | schema | inspect) options=$plugins ;;
     grants) options="$plugins --ask --suggest" ;;
-    observe) options="$plugins --values --record --record-secrets --replay --check" ;;
+    observe) options="$plugins --values --record --record-secrets --replay --check --explain --learn" ;;
     batch)
         options="${plugins/--name /} --check --jobs --ordered --metrics"
         options=${options/--format /}

@@ -145,6 +145,9 @@ class Explaining(AuditTest):
         result = self.relay("fs_read", {"path": "/x/\x1b]52;c;eA==\x07\u202e"}, "--explain")
         self.assertNotRegex(result.err, "[\x00-\x09\x0b-\x1f\u202e]")
 
+    def test_a_table_does_not_go_where_all_lines_are_objects(self):
+        self.assert_code(2, self.relay("env_get", {"name": "HOME"}, "--explain", "--log-format", "json"))
+
     def test_nothing_asked_is_said(self):
         self.assertEqual(self.reglet("observe", guest("counter"), "--explain", "-q").err, "It asked for nothing outside.\n")
 
