@@ -51,8 +51,9 @@ typedef struct reglet_log_event {
 
 /**
  * Receives events, redacted. What a plugin says (log_message, standard output and error) is held back until
- * REGLET_REDACT_HOLD_BYTES more of it came, or the call is over, because a secret may be split over several lines; events of
- * one call come in the order in which they happened, at `time_ns`. Called on the thread on which the event happens, by several threads at once when several
+ * REGLET_REDACT_HOLD_BYTES more of the same came, at most twice as many, or the call is over, because a secret may be split over
+ * several lines; and no longer than 1000 events or 256 KiB wait. Events of one call come in the order in which they happened,
+ * at `time_ns`. Called on the thread on which the event happens, by several threads at once when several
  * calls run at once; must not call back into the same runtime's load, replace, close or free functions. It
  * counts against the call's deadline but cannot be interrupted by it.
  */

@@ -47,7 +47,7 @@ struct reglet__json {
 enum reglet__json_hold {
     REGLET__HOLD_NONE, /* nothing */
     REGLET__HOLD_FORM, /* its key, and that it is an object, a list, null or a boolean: the library's own form */
-    REGLET__HOLD_ALL   /* all of it */
+    REGLET__HOLD_ALL /* all of it */
 };
 
 /* Why a text is no JSON: what was wrong or expected, and at which byte of how many. */

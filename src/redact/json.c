@@ -208,7 +208,8 @@ static void descend(struct descent *descent, struct reglet__json *parent, size_t
     const uint64_t *from = level ? descent->places + (level - 1) * descent->words : NULL;
     uint64_t *to = descent->places + level * descent->words;
     size_t index = 0;
-    for (struct reglet__json *item = reglet__json_first(parent); item && !descent->failed; item = item->next) {
+    for (struct reglet__json *item = reglet__json_first(parent); item && !descent->failed;
+         item = item->next) {
         bool named = parent->type == REGLET__JSON_OBJECT
                          ? reglet__redact_paths_enter(descent->paths, from, item->key, item->key_size, to)
                          : reglet__redact_paths_enter_index(descent->paths, from, index++, to);
@@ -250,12 +251,12 @@ static reglet_status find(struct walk *walk, struct reglet__json *value) {
 }
 
 reglet_status reglet__redact_json(reglet_redactor *redactor, struct reglet__arena *arena,
-                                  struct reglet__json *value, bool paths, struct reglet__redact_tally *tally) {
-    _cleanup_(clear) struct walk walk = {
-        .redactor = redactor, .arena = arena, .flat = REGLET__BUF_INIT(SIZE_MAX / 2)};
+                                  struct reglet__json *value, bool paths,
+                                  struct reglet__redact_tally *tally) {
+    _cleanup_(clear)
+    struct walk walk = {.redactor = redactor, .arena = arena, .flat = REGLET__BUF_INIT(SIZE_MAX / 2)};
     uint64_t replaced = 0;
-    reglet_status status =
-        paths && redactor->paths ? replace_paths(&walk, value, &replaced) : REGLET_OK;
+    reglet_status status = paths && redactor->paths ? replace_paths(&walk, value, &replaced) : REGLET_OK;
     if (status == REGLET_OK)
         status = find(&walk, value);
     if (status == REGLET_OK && walk.hits.count)

@@ -106,8 +106,7 @@ static struct key *find_key(const struct keys *keys, const char *text, size_t si
     size_t at = (size_t)XXH3_64bits_withSeed(text, size, (XXH64_hash_t)(uintptr_t)keys->slots);
     for (;; at++) {
         struct key *key = &keys->slots[at & keys->mask];
-        if (!key->member ||
-            (key->member->key_size == size && memcmp(key->member->key, text, size) == 0))
+        if (!key->member || (key->member->key_size == size && memcmp(key->member->key, text, size) == 0))
             return key;
     }
 }
@@ -121,8 +120,8 @@ static bool make_unique(struct keys *keys, struct reglet__arena *arena, struct r
         return false;
     while (key->member) {
         memcpy(name, member->key, member->key_size);
-        size = member->key_size + (size_t)snprintf(name + member->key_size, room - member->key_size, " %zu",
-                                                   ++taken->uses + 1);
+        size = member->key_size +
+               (size_t)snprintf(name + member->key_size, room - member->key_size, " %zu", ++taken->uses + 1);
         key = find_key(keys, name, size);
     }
     if (name) {

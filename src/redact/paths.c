@@ -58,8 +58,8 @@ static reglet_status add(struct reader *r, struct segment segment) {
     if (paths->count == REGLET__MAX_REDACT_PATH_SEGMENTS) {
         free(segment.name);
         return reglet__fail(r->err, REGLET_ERR_INVALID_ARGUMENT, REGLET_DOMAIN_RUNTIME,
-                            "redaction path \"%s\": all paths together may have %d names and indexes", r->path,
-                            REGLET__MAX_REDACT_PATH_SEGMENTS);
+                            "redaction path \"%s\": all paths together may have %d names and indexes",
+                            r->path, REGLET__MAX_REDACT_PATH_SEGMENTS);
     }
     segment.begins = r->at == r->path;
     paths->segments[paths->count++] = segment;
@@ -274,7 +274,8 @@ REGLET_DEFINE_CLEANUP(struct reglet__redact_paths *, reglet__redact_paths_free);
 
 reglet_status reglet__redact_paths_new(const char *const *texts, size_t count,
                                        struct reglet__redact_paths **out, reglet_error **err) {
-    _cleanup_(reglet__redact_paths_free_p) struct reglet__redact_paths *paths = calloc(1, sizeof *paths);
+    _cleanup_(reglet__redact_paths_free_p)
+    struct reglet__redact_paths *paths = calloc(1, sizeof *paths);
     if (!paths || !(paths->segments = calloc(REGLET__MAX_REDACT_PATH_SEGMENTS, sizeof *paths->segments)))
         return reglet__fail_memory(err);
     for (size_t i = 0; i < count; i++) {

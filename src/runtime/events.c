@@ -45,7 +45,8 @@ static void keep_attr(struct copy *copy, reglet_log_attr *attr, reglet_redactor 
     attr->key = attr->key ? attr->key : none;
     attr->value = attr->value ? attr->value : none;
     attr->type = attr->type ? attr->type : none;
-    bool secret = copy->event->stream == STREAM_LOG && redactor && reglet__redact_has_path(redactor, attr->key);
+    bool secret =
+        copy->event->stream == STREAM_LOG && redactor && reglet__redact_has_path(redactor, attr->key);
     keep_text(copy, &attr->key, strlen(attr->key), TEXT_KEY);
     keep_text(copy, &attr->value, strlen(attr->value), TEXT_VALUE);
     copy->event->texts[copy->event->text_count - 1].secret = secret;
@@ -72,7 +73,8 @@ static struct event *copy_event(const struct events *events, const reglet_log_ev
     struct event *event = malloc(fixed + attrs_size(given) + message_size + id_size + 2);
     if (!event)
         return NULL;
-    *event = (struct event){.public = *given, .stream = stream, .attrs = (reglet_log_attr *)((char *)event + fixed)};
+    *event = (struct event){
+        .public = *given, .stream = stream, .attrs = (reglet_log_attr *)((char *)event + fixed)};
     struct copy copy = {event, (char *)(event->attrs + given->attr_count)};
     reglet_redactor *redactor =
         given->attr_count ? reglet__runtime_redactor(events->visit->plugin->runtime) : NULL;

@@ -71,8 +71,8 @@ static reglet_status write_flat(struct look *look, int reading) {
         const struct event *event = look->events[i];
         for (size_t k = 0; k < event->text_count; in_all += event->texts[k++].size)
             if (reads(reading, &event->texts[k]))
-                look->places[look->place_count++] = (struct place){
-                    put(reading, &event->texts[k], &look->flat), event->texts[k].size, in_all};
+                look->places[look->place_count++] =
+                    (struct place){put(reading, &event->texts[k], &look->flat), event->texts[k].size, in_all};
     }
     return look->flat.status;
 }
@@ -92,8 +92,8 @@ static reglet_status keep_found(struct look *look) {
             size_t start = span->start > place->start ? span->start - place->start : 0;
             size_t end = span->end - place->start < place->size ? span->end - place->start : place->size;
             if (start < end)
-                status = reglet__redact_spans_add(&look->found, place->in_all + start,
-                                                  place->in_all + end, span->rule);
+                status = reglet__redact_spans_add(&look->found, place->in_all + start, place->in_all + end,
+                                                  span->rule);
         }
     }
     return status;
@@ -108,8 +108,7 @@ static reglet_status read_all(struct look *look) {
         if (status != REGLET_OK || look->place_count == 0 ||
             (reading > 0 && look->place_count == 1 && !continues))
             continue;
-        status =
-            reglet__redact_find(look->redactor, look->flat.data, look->flat.size, &look->spans);
+        status = reglet__redact_find(look->redactor, look->flat.data, look->flat.size, &look->spans);
         if (status == REGLET_OK)
             status = keep_found(look);
     }
@@ -133,8 +132,8 @@ static reglet_status replace(struct look *look, size_t *next, size_t at, struct 
         struct reglet__redact_span *span = &spans[*next];
         size_t from = span->start - at, to = (span->end < end ? span->end : end) - at;
         reglet__buf_append(&out, text->text + written, from - written);
-        reglet__buf_append(
-            &out, with, reglet__redact_replacement(look->redactor, text->text + from, to - from, with));
+        reglet__buf_append(&out, with,
+                           reglet__redact_replacement(look->redactor, text->text + from, to - from, with));
         reglet__redact_count(look->redactor, span->rule, 1);
         written = to;
         if (span->end > end) { /* the rest is of the next text */
@@ -188,8 +187,12 @@ static reglet_status finish(struct look *look, size_t count) {
 
 reglet_status reglet__events_redact(reglet_redactor *redactor, struct event *const *events, size_t all,
                                     size_t count, struct event_context *context) {
-    _cleanup_(clear) struct look look = {
-        .redactor = redactor, .events = events, .all = all, .context = context, .flat = REGLET__BUF_INIT(SIZE_MAX / 2)};
+    _cleanup_(clear)
+    struct look look = {.redactor = redactor,
+                        .events = events,
+                        .all = all,
+                        .context = context,
+                        .flat = REGLET__BUF_INIT(SIZE_MAX / 2)};
     size_t texts = 0;
     for (size_t i = 0; i < all; i++)
         texts += events[i]->text_count;

@@ -53,8 +53,8 @@ reglet_status reglet__screen_evidence(void *user_data, struct reglet__arena *are
                                       struct reglet__json *evidence, uint64_t *replaced) {
     struct reglet__redact_tally tally = {0};
     reglet_redactor *redactor = reglet__runtime_redactor(user_data);
-    reglet_status status = redactor ? reglet__redact_json(redactor, arena, evidence, true, &tally)
-                                    : REGLET_ERR_NO_MEMORY;
+    reglet_status status =
+        redactor ? reglet__redact_json(redactor, arena, evidence, true, &tally) : REGLET_ERR_NO_MEMORY;
     *replaced += tally.count;
     return status;
 }

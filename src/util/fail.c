@@ -20,7 +20,8 @@ struct reglet_error {
 };
 
 /* What is handed out when there is no memory for an error; reglet_error_free() knows it. */
-static const reglet_error no_memory = {REGLET_ERR_NO_MEMORY, REGLET_DOMAIN_RUNTIME, 0, -1, "out of memory", NULL};
+static const reglet_error no_memory = {
+    REGLET_ERR_NO_MEMORY, REGLET_DOMAIN_RUNTIME, 0, -1, "out of memory", NULL};
 
 static reglet_error *static_error(void) {
     return (reglet_error *)(uintptr_t)&no_memory;

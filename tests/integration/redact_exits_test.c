@@ -90,9 +90,9 @@ static void evidence__data_keys_and_raw(void **state) {
 
 static void evidence__every_part_of_its_error(void **state) {
     (void)state;
-    evidence("{\"status\":false,\"error\":{\"message\":\"m " SECRET "\",\"type\":\"" SECRET "\",\"code\":\"" SECRET
-             "\",\"details\":{\"" SECRET "\":\"" CREDENTIAL "\"},\"wrapped\":{\"message\":\"" CREDENTIAL
-             "\"},\"stack\":\"Y29ycmVjdC1ob3JzZS1iYXR0ZXJ5\"}}",
+    evidence("{\"status\":false,\"error\":{\"message\":\"m " SECRET "\",\"type\":\"" SECRET
+             "\",\"code\":\"" SECRET "\",\"details\":{\"" SECRET "\":\"" CREDENTIAL
+             "\"},\"wrapped\":{\"message\":\"" CREDENTIAL "\"},\"stack\":\"Y29ycmVjdC1ob3JzZS1iYXR0ZXJ5\"}}",
              7, "\"error\":{\"message\":\"m [REDACTED]\",\"type\":\"[REDACTED]\",\"code\":\"[REDACTED]\"");
 }
 
@@ -105,10 +105,10 @@ static void evidence__message_of_the_second_generation(void **state) {
 static void evidence__every_form_of_a_known_secret(void **state) {
     (void)state;
     static const char *const forms[] = {
-        "correct%2Dhorse%2Dbattery",                   /* URL */
-        "636f72726563742d686f7273652d62617474657279",  /* hexadecimal */
+        "correct%2Dhorse%2Dbattery",                  /* URL */
+        "636f72726563742d686f7273652d62617474657279", /* hexadecimal */
         "636F72726563742D686F7273652D62617474657279",
-        "Y29ycmVjdC1ob3JzZS1iYXR0ZXJ5",                /* base64, at the three offsets */
+        "Y29ycmVjdC1ob3JzZS1iYXR0ZXJ5", /* base64, at the three offsets */
         "eGNvcnJlY3QtaG9yc2UtYmF0dGVyeQ==",
         "eHhjb3JyZWN0LWhvcnNlLWJhdHRlcnk=",
         "c\\u0000o\\u0000r\\u0000r\\u0000e\\u0000c\\u0000t\\u0000-\\u0000h\\u0000o\\u0000r\\u0000s\\u0000e\\u0000"
@@ -213,9 +213,10 @@ static void output__secret_split_over_writes_and_lines(void **state) {
     expect_events("{\"steps\":[{\"stdout\":\"a " FIRST "\\n\"},{\"stderr\":\"between\\n\"},"
                   "{\"stdout\":\"" SECOND " b\\n\"}]}",
                   "stdout|teller||a [REDACTED]|\nstderr|teller||between|\nstdout|teller||[REDACTED] b|\n");
-    expect_events("{\"steps\":[{\"stdout\":\"c\\no\\nr\\nr\\ne\\nc\\nt\\n-\\nh\\no\\nr\\ns\\ne\\n-\\nb\\na\\nt\\nt\\n"
-                  "e\\nr\\ny\\n" SECRET "\\n\"}]}",
-                  "stdout|teller||[REDACTED]|\nstdout|teller||[REDACTED]|\n");
+    expect_events(
+        "{\"steps\":[{\"stdout\":\"c\\no\\nr\\nr\\ne\\nc\\nt\\n-\\nh\\no\\nr\\ns\\ne\\n-\\nb\\na\\nt\\nt\\n"
+        "e\\nr\\ny\\n" SECRET "\\n\"}]}",
+        "stdout|teller||[REDACTED]|\nstdout|teller||[REDACTED]|\n");
 }
 
 static void output__invalid_utf8_around(void **state) {
@@ -244,30 +245,34 @@ static void output__private_key_over_its_lines(void **state) {
 
 static void log__message_attributes_and_request_id(void **state) {
     (void)state;
-    expect_events("{\"steps\":[{\"log\":{\"level\":\"INFO\",\"message\":\"m " SECRET "\",\"attrs\":[{\"key\":\"" SECRET
-                  "\",\"type\":\"string\",\"value\":\"v " CREDENTIAL "\"}],\"context\":{\"request_id\":\"" SECRET
-                  "\"}}}]}",
+    expect_events("{\"steps\":[{\"log\":{\"level\":\"INFO\",\"message\":\"m " SECRET
+                  "\",\"attrs\":[{\"key\":\"" SECRET "\",\"type\":\"string\",\"value\":\"v " CREDENTIAL
+                  "\"}],\"context\":{\"request_id\":\"" SECRET "\"}}}]}",
                   "plugin|teller|[REDACTED]|m [REDACTED]|[REDACTED]=v [REDACTED] \n");
 }
 
 static void log__attribute_that_a_path_names(void **state) {
     (void)state;
-    expect_events("{\"steps\":[{\"log\":{\"message\":\"m\",\"attrs\":[{\"key\":\"user.attribute_path\",\"value\":\"x\"},"
-                  "{\"key\":\"pin\",\"type\":\"int64\",\"value\":\"1234\"},{\"key\":\"a\",\"value\":\"y\"}]}}]}",
-                  "|m|user.attribute_path=[REDACTED] pin=[REDACTED] a=y \n");
+    expect_events(
+        "{\"steps\":[{\"log\":{\"message\":\"m\",\"attrs\":[{\"key\":\"user.attribute_path\",\"value\":\"x\"},"
+        "{\"key\":\"pin\",\"type\":\"int64\",\"value\":\"1234\"},{\"key\":\"a\",\"value\":\"y\"}]}}]}",
+        "|m|user.attribute_path=[REDACTED] pin=[REDACTED] a=y \n");
 }
 
 static void log__secret_split_over_calls_and_attributes(void **state) {
     (void)state;
-    expect_events("{\"steps\":[{\"log\":{\"message\":\"a " FIRST "\"}},{\"log\":{\"message\":\"" SECOND " b\"}}]}",
+    expect_events("{\"steps\":[{\"log\":{\"message\":\"a " FIRST "\"}},{\"log\":{\"message\":\"" SECOND
+                  " b\"}}]}",
                   "|a [REDACTED]|\nplugin|teller||[REDACTED] b|\n");
-    expect_events("{\"steps\":[{\"log\":{\"message\":\"a " FIRST "\",\"attrs\":[{\"key\":\"k\",\"value\":\"" SECOND
-                  "\"}]}}]}",
+    expect_events("{\"steps\":[{\"log\":{\"message\":\"a " FIRST
+                  "\",\"attrs\":[{\"key\":\"k\",\"value\":\"" SECOND "\"}]}}]}",
                   "|a [REDACTED]|k=[REDACTED] \n");
     expect_events("{\"steps\":[{\"log\":{\"message\":\"a\",\"attrs\":[{\"key\":\"k\",\"value\":\"" FIRST
-                  "\"}]}},{\"log\":{\"message\":\"b\",\"attrs\":[{\"key\":\"k\",\"value\":\"" SECOND "\"}]}}]}",
+                  "\"}]}},{\"log\":{\"message\":\"b\",\"attrs\":[{\"key\":\"k\",\"value\":\"" SECOND
+                  "\"}]}}]}",
                   "|a|k=[REDACTED] \nplugin|teller||b|k=[REDACTED] \n");
-    expect_events("{\"steps\":[{\"log\":{\"message\":\"" FIRST "\",\"attrs\":[{\"key\":\"k\",\"value\":\"v\"}]}},"
+    expect_events("{\"steps\":[{\"log\":{\"message\":\"" FIRST
+                  "\",\"attrs\":[{\"key\":\"k\",\"value\":\"v\"}]}},"
                   "{\"log\":{\"message\":\"" SECOND "\",\"attrs\":[{\"key\":\"k\",\"value\":\"v\"}]}}]}",
                   "|[REDACTED]|k=v \nplugin|teller||[REDACTED]|k=v \n");
 }
@@ -276,7 +281,8 @@ static void denial__path_and_host(void **state) {
     (void)state;
     expect_events("{\"steps\":[{\"open\":\"/data/" SECRET "/" CREDENTIAL "\"}]}",
                   "asked=read /data/[REDACTED]/[REDACTED] ");
-    expect_events("{\"steps\":[{\"http\":{\"method\":\"GET\",\"url\":\"https://" SECRET ".example.test/\"}}]}",
+    expect_events("{\"steps\":[{\"http\":{\"method\":\"GET\",\"url\":\"https://" SECRET
+                  ".example.test/\"}}]}",
                   "[REDACTED].example.test");
 }
 
@@ -299,9 +305,10 @@ static void events__are_held_no_longer_than_a_bound(void **state) {
     struct setting setting;
     set_up(&setting, NULL);
     reglet_plugin *plugin = load_guest(setting.runtime, "teller");
-    reglet_result_free(observe_json(
-        plugin,
-        "{\"steps\":[{\"stderr\":\"" FIRST "\\n\"},{\"flood\":300000},{\"stderr\":\"" SECOND " rest\\n\"}]}", 0));
+    reglet_result_free(observe_json(plugin,
+                                    "{\"steps\":[{\"stderr\":\"" FIRST
+                                    "\\n\"},{\"flood\":300000},{\"stderr\":\"" SECOND " rest\\n\"}]}",
+                                    0));
     assert_true(events_contain(&setting.events, "stderr|teller||[REDACTED] rest|"));
     static const char first[] = "stderr|teller||" FIRST "|\n";
     assert_int_equal(strncmp(setting.events.text, first, strlen(first)), 0);

@@ -69,7 +69,8 @@ static void nothing_secret__stays_as_it_is(void **state) {
 static void secret__is_replaced_in_texts_wherever_they_are(void **state) {
     (void)state;
     expect("\"correct-horse-battery\"", "\"[REDACTED]\"", 1);
-    expect("{\"a\":{\"b\":[1,[\"x correct-horse-battery y\"]]}}", "{\"a\":{\"b\":[1,[\"x [REDACTED] y\"]]}}", 1);
+    expect("{\"a\":{\"b\":[1,[\"x correct-horse-battery y\"]]}}", "{\"a\":{\"b\":[1,[\"x [REDACTED] y\"]]}}",
+           1);
     expect("[\"correct-horse-battery correct-horse-battery\",\"correct-horse-battery\"]",
            "[\"[REDACTED] [REDACTED]\",\"[REDACTED]\"]", 3);
 }
@@ -80,7 +81,8 @@ static void secret__is_replaced_in_keys_which_stay_apart(void **state) {
     expect("{\"correct-horse-battery\":{\"a\":2}}", "{\"[REDACTED]\":{\"a\":2}}", 1);
     expect("{\"a correct-horse-battery\":1,\"correct-horse-battery\":2,\"correct%2Dhorse%2Dbattery\":3,"
            "\"[REDACTED]\":4,\"[REDACTED] 2\":5}",
-           "{\"a [REDACTED]\":1,\"[REDACTED] 3\":2,\"[REDACTED] 4\":3,\"[REDACTED]\":4,\"[REDACTED] 2\":5}", 3);
+           "{\"a [REDACTED]\":1,\"[REDACTED] 3\":2,\"[REDACTED] 4\":3,\"[REDACTED]\":4,\"[REDACTED] 2\":5}",
+           3);
 }
 
 static void path__replaces_whatever_stands_there(void **state) {
@@ -165,9 +167,10 @@ static void hash_mode__keeps_equal_secrets_comparable(void **state) {
     (void)state;
     uint64_t count = 0;
     reglet_redactor *redactor = new_redactor(false, "0123456789abcdef");
-    char *out = redacted(redactor,
-                         "[\"correct-horse-battery\",\"correct-horse-battery\",{\"password\":[1]},{\"password\":[2]}]",
-                         &count);
+    char *out = redacted(
+        redactor,
+        "[\"correct-horse-battery\",\"correct-horse-battery\",{\"password\":[1]},{\"password\":[2]}]",
+        &count);
     assert_int_equal(count, 4);
     enum { HASH = 39 };
     assert_int_equal(strncmp(out, "[\"[hmac:", 8), 0);

@@ -177,7 +177,8 @@ static void bad_path__is_refused_with_its_character(void **state) {
                          REGLET_ERR_INVALID_ARGUMENT);
         assert_null(paths);
         if (!strstr(reglet_error_message(error), bad[i].message) || reglet_error_offset(error) != bad[i].at)
-            fail_msg("%s: \"%s\" at %td", bad[i].path, reglet_error_message(error), reglet_error_offset(error));
+            fail_msg("%s: \"%s\" at %td", bad[i].path, reglet_error_message(error),
+                     reglet_error_offset(error));
         reglet_error_free(error);
     }
 }

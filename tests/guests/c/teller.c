@@ -71,6 +71,7 @@ const plugin_info plugin = {
     .version = "1.0.0",
     .description = "Says what it is told",
     .capabilities = (const plugin_capability[]){{"fs", "read:**"}, {0}},
-    .fields = (const plugin_field[]){{.name = "steps", .type = PLUGIN_ARRAY, .description = "what to say"}, {0}},
+    .fields =
+        (const plugin_field[]){{.name = "steps", .type = PLUGIN_ARRAY, .description = "what to say"}, {0}},
     .observe = observe,
 };
