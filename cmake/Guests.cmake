@@ -63,6 +63,26 @@ endif()
 # same everywhere. The stack comes first, so that running out of it traps and overwrites nothing.
 set(guest_c_link_options -Wl,--stack-first,-z,stack-size=131072,--strip-debug)
 
+# What compiles one source of a guest in C; messages name <what>.
+function(reglet_guest_object object source what)
+  cmake_path(GET object PARENT_PATH directory)
+  file(MAKE_DIRECTORY ${directory})
+  add_custom_command(OUTPUT ${object}
+                     COMMAND ${REGLET_GUEST_CC} --target=wasm32-wasi --sysroot=/usr -std=c11 -O2 ${guest_c_warnings}
+                             -ffile-prefix-map=${CMAKE_SOURCE_DIR}/= -ffile-prefix-map=${CMAKE_BINARY_DIR}/= -I${REGLET_SDK_DIR}
+                             -MD -MF ${object}.d -c ${source} -o ${object}
+                     DEPENDS ${source} DEPFILE ${object}.d COMMENT "Compiling ${what}" VERBATIM)
+endfunction()
+
+# The SDK is compiled once for all guests.
+set(guest_sdk_objects)
+foreach(source IN LISTS REGLET_SDK_SOURCES)
+  cmake_path(GET source STEM stem)
+  reglet_guest_object(${REGLET_GUEST_DIR}/objects/sdk/${stem}.o ${source} "the SDK for guests: ${stem}.c")
+  list(APPEND guest_sdk_objects ${REGLET_GUEST_DIR}/objects/sdk/${stem}.o)
+endforeach()
+add_custom_target(guest_sdk DEPENDS ${guest_sdk_objects})
+
 function(reglet_guest_target kind name file)
   add_custom_target(${kind}_${name} DEPENDS ${file})
   add_dependencies(${kind} ${kind}_${name})
@@ -70,17 +90,17 @@ endfunction()
 
 function(reglet_c_guest name)
   cmake_parse_arguments(PARSE_ARGV 1 guest "COMMAND;PLUGIN" "" "SOURCES")
-  set(compile ${REGLET_GUEST_CC} --target=wasm32-wasi --sysroot=/usr -std=c11 -O2 ${guest_c_warnings}
-      -ffile-prefix-map=${CMAKE_SOURCE_DIR}/= -ffile-prefix-map=${CMAKE_BINARY_DIR}/= -I${REGLET_SDK_DIR})
   set(objects)
   foreach(source IN LISTS guest_SOURCES)
     cmake_path(ABSOLUTE_PATH source)
     cmake_path(GET source STEM stem)
-    set(object ${REGLET_GUEST_DIR}/objects/${name}/${stem}.o)
-    add_custom_command(OUTPUT ${object} COMMAND ${compile} -MD -MF ${object}.d -c ${source} -o ${object}
-                       DEPENDS ${source} DEPFILE ${object}.d COMMENT "Compiling guest ${name}: ${stem}.c" VERBATIM)
-    list(APPEND objects ${object})
-    file(MAKE_DIRECTORY ${REGLET_GUEST_DIR}/objects/${name})
+    set(of ${name})
+    if(source IN_LIST REGLET_SDK_SOURCES)
+      set(of sdk)
+    else()
+      reglet_guest_object(${REGLET_GUEST_DIR}/objects/${name}/${stem}.o ${source} "guest ${name}: ${stem}.c")
+    endif()
+    list(APPEND objects ${REGLET_GUEST_DIR}/objects/${of}/${stem}.o)
   endforeach()
   set(model reactor)
   if(guest_COMMAND)
@@ -98,6 +118,7 @@ function(reglet_c_guest name)
                              ${guest_c_link_options} ${objects} -o ${output}
                      DEPENDS ${objects} COMMENT "Linking guest ${name}" VERBATIM)
   reglet_guest_target(${kind} ${name} ${output})
+  add_dependencies(${kind}_${name} guest_sdk)
 endfunction()
 
 function(reglet_go_guest name package)
