@@ -4,7 +4,7 @@ _reglet_command() { # the command among the words before the cursor
     local i
     for ((i = 1; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in
-        describe | schema | inspect | grants | observe | batch | run | cache | version | help)
+        describe | schema | inspect | grants | observe | batch | run | redact | cache | version | help)
             echo "${COMP_WORDS[i]}"
             return
             ;;
@@ -53,13 +53,17 @@ _reglet() {
         mapfile -t COMPREPLY < <(compgen -W 'auto fast optimizing' -- "$word")
         return
         ;;
-    --audit | --config | --values | --metrics | --ca-file)
+    --audit | --config | --values | --metrics | --ca-file | --rules-file | --secret-file)
         compopt -o filenames 2>/dev/null
         mapfile -t COMPREPLY < <(compgen -f -- "$word")
         return
         ;;
     --log-format)
         mapfile -t COMPREPLY < <(compgen -W 'json text' -- "$word")
+        return
+        ;;
+    --secret-env)
+        mapfile -t COMPREPLY < <(compgen -e -- "$word")
         return
         ;;
     --dir | --cache-dir)
@@ -72,7 +76,7 @@ _reglet() {
         mapfile -t COMPREPLY < <(compgen -W 'fs:read: fs:write: env: network:outbound: exec: kv:read: kv:write:' -- "$word")
         return
         ;;
-    --name | --nameserver | --jobs | -j | --timeout | --memory-limit | --env | --older-than | --max-size)
+    --name | --nameserver | --jobs | -j | --timeout | --memory-limit | --env | --older-than | --max-size | --pattern | --path)
         return
         ;;
     esac
@@ -86,6 +90,10 @@ _reglet() {
         options=${options/--format /}
         ;;
     run) options="$common --env --dir" ;;
+    redact)
+        options='--pattern --path --secret-env --secret-file --rules-file --json --list-rules --config --format --quiet
+            --verbose --help'
+        ;;
     cache) options='--cache-dir --older-than --max-size --format --help' ;;
     version) options='--format --help' ;;
     help) options='--help' ;;
@@ -98,10 +106,10 @@ _reglet() {
     elif [[ $word == -* ]]; then
         mapfile -t COMPREPLY < <(compgen -W "$options" -- "$word")
     elif [[ -z $command || $command == help ]]; then
-        mapfile -t COMPREPLY < <(compgen -W 'describe schema inspect grants observe batch run cache version help' -- "$word")
+        mapfile -t COMPREPLY < <(compgen -W 'describe schema inspect grants observe batch run redact cache version help' -- "$word")
     elif [[ $command == cache ]]; then
         _reglet_has_action || mapfile -t COMPREPLY < <(compgen -W 'list prune clear path' -- "$word")
-    elif [[ $command == batch ]]; then
+    elif [[ $command == batch || $command == redact ]]; then
         compopt -o filenames 2>/dev/null
         mapfile -t COMPREPLY < <(compgen -f -- "$word")
     elif [[ $command != version ]] && ! _reglet_has_module; then

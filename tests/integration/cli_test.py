@@ -24,7 +24,7 @@ GUESTS = os.environ["REGLET_GUESTS"]
 SOURCE = os.environ["REGLET_SOURCE"]
 PLUGINS = os.environ["REGLET_PLUGINS"]
 FILE_PLUGIN = os.path.join(PLUGINS, "file.wasm")
-COMMANDS = ["describe", "schema", "inspect", "grants", "observe", "batch", "run", "cache", "version", "help"]
+COMMANDS = ["describe", "schema", "inspect", "grants", "observe", "batch", "run", "redact", "cache", "version", "help"]
 
 
 def kernel_scans_memory():
@@ -245,7 +245,7 @@ class Help(CliTest):
             manual = file.read()
         with open(os.path.join(SOURCE, "cli/completions/_reglet"), encoding="utf-8") as file:
             zsh = file.read()
-        for command in COMMANDS[:8]:
+        for command in COMMANDS[:9]:
             self.assertTrue(f".Cm {command}" in manual, f"{command} is not in the manual")
             offered = self.complete_bash("reglet", command, "--")
             self.assertEqual(offered, self.options_of(command), command)
@@ -675,14 +675,6 @@ class Configuration(CliTest):
         result = self.reglet("observe", FILE_PLUGIN, "path=/etc/hosts", "--config", config)
         self.assert_code(2, result)
         self.assertIn("can be written by others", result.err)
-
-    def test_what_is_not_implemented_warns(self):
-        config = self.write("c.yaml", "redaction: {paths: []}\n")
-        loud = self.reglet("describe", FILE_PLUGIN, "--config", config)
-        self.assert_code(0, loud)
-        self.assertIn('c.yaml:1:1: "redaction" is not implemented yet', loud.err)
-        quiet = self.reglet("describe", FILE_PLUGIN, "--config", config, "--quiet")
-        self.assertEqual(quiet.err, "")
 
     def test_limits_apply_and_arguments_win(self):
         config = self.write("c.yaml", "timeout: 200ms\nmax_evidence_size_bytes: 300\n")
