@@ -151,9 +151,8 @@ static int print_outcome(const reglet_result *result, const struct options *opti
     return EXIT_FAILED;
 }
 
-/* Results are on standard output, where other programs read them: they come first, and tables go elsewhere. */
+/* Results are on standard output, where other programs read them: tables go elsewhere. */
 static int print_decisions(const struct session *session, const struct options *options, int code) {
-    fflush(stdout);
     if (options->explain)
         explain_decisions(session->audit, stderr);
     int learned = options->learn ? learn_grants(session) : EXIT_OK;
