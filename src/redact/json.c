@@ -15,6 +15,7 @@
  * carries the contents of files, stands there decoded as well: rules do not look through Base64, and so what nearly every
  * plugin says of a file would pass by them. (Known values are found in Base64 by the search itself, also in part of a text.)
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "redact/base64.h"
@@ -236,6 +237,9 @@ static reglet_status replace_paths(struct walk *walk, struct reglet__json *value
 /* --- The whole ------------------------------------------------------------------------------------------- */
 
 static reglet_status find(struct walk *walk, struct reglet__json *value) {
+    enum { SMALL_EVIDENCE = 2048 }; /* is most, and then nothing has to grow */
+    walk->flat.data = malloc(SMALL_EVIDENCE);
+    walk->flat.capacity = walk->flat.data ? SMALL_EVIDENCE : 0;
     walk_all(walk, value);
     if (walk->flat.status != REGLET_OK)
         return REGLET_ERR_NO_MEMORY;
