@@ -14,12 +14,14 @@
 #include "redact/redact.h"
 #include "util/cleanup.h"
 #include "util/fail.h"
+#include "util/limits.h"
 
 enum {
     HOLD = REGLET_REDACT_HOLD_BYTES,
     GATHER = 2 * HOLD, /* looked at from here on: each look lets HOLD go, so that single bytes stay cheap */
-    CONTEXT = 1024,    /* kept of what went out */
-    LEAST_ROOM = 4096, /* most texts are shorter */
+    CONTEXT =
+        REGLET__REDACT_LINE_BYTES, /* kept of what went out: as far as an exception for lines looks back */
+    LEAST_ROOM = 4096,             /* most texts are shorter */
     MOST_ROOM = CONTEXT + 8 * HOLD /* the larger, the less is looked at twice */
 };
 
