@@ -202,6 +202,7 @@ static void output__that_is_no_text_is_repaired(void **state) {
 
 static void both_streams__are_read_at_once_up_to_their_limit(void **state) {
     (void)state;
+    needs_no_second_thread();
     static const size_t limit = 10 << 20;
     grant("exec:@/probe", NULL);
     char *response = run("probe", "'flood','12000000'", "");

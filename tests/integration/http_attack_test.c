@@ -319,6 +319,7 @@ static void expect_truncated(char *response) {
 
 static void body__is_cut_at_the_limit_also_inflated(void **state) {
     (void)state;
+    needs_no_second_thread();
     expect_truncated(http_get("http", "/endless", ""));
     expect_truncated(http_get("http2", "/endless", ""));
     expect_truncated(http_get("http", "/bomb", ""));
@@ -409,6 +410,7 @@ static void connect__without_a_descriptor_it_is_the_host_that_fails(void **state
 /* A program that takes SIGPIPE for its end is not ended by a server that hangs up. */
 static void send__to_a_server_that_closes_raises_no_signal(void **state) {
     (void)state;
+    needs_no_second_thread();
     size_t size = 4 << 20;
     char *more = malloc(size + 64);
     assert_non_null(more);
