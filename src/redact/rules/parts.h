@@ -20,10 +20,17 @@
 #define NAME_REST                                                                                            \
     "[0-9A-Za-z_. \\-]{0,24}(?i:key|token|secret|passw|auth|credential)[0-9A-Za-z_.\\-]{0,16}" SIGN
 
+/* Before the name of a provider that is so short that other words end in it: with DD_, not with add_. */
+#define ALONE "(?:^|[^0-9A-Za-z]|\\\\[nrt])"
+
 /* Before a value: the "n" of a line break that is escaped, as in JSON inside JSON, is no part of a longer word. */
 #define START "(?:\\b|\\\\[nrt])"
 
 /* Behind a value that may end with '-', where \b would not do. */
 #define END "(?:[^0-9A-Za-z_\\-]|$)"
+
+/* Around values that a longer run of Base64 may contain by chance. */
+#define BASE64_START "(?:^|[^0-9A-Za-z+/_\\-]|\\\\[nrt])"
+#define BASE64_END   "(?:[^0-9A-Za-z+/_\\-]|$)"
 
 #endif
