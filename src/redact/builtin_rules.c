@@ -5,7 +5,7 @@
 
 /* What stands where a password would, and says where it comes from: ${VAR}, $VAR, %VAR%, {{ var }}, <password>, ****. */
 #define NO_VALUE                                                                                             \
-    "^(?:\\$[A-Za-z_({]|\\$\\$|%[A-Za-z_]+%$|%[({sd]|\\{\\{|\\{[A-Za-z_.]*\\}$|<[A-Za-z_ .-]*>?$|\\*+$|\\.+$|[xX]+$|#\\{)"
+    "^(?:\\$[A-Za-z_({]|\\$\\$|%[A-Za-z_]+%$|%[({sd]|\\{\\{|\\{[A-Za-z_.]*\\}$|<[A-Za-z_ .-]*>?$|(?i:your)[_-]|\\*+$|\\.+$|[xX]+$|#\\{)"
 
 static const struct reglet__rule_exception placeholders[] = {
     {.regexes = STRINGS(NO_VALUE)},
@@ -32,14 +32,15 @@ static const struct reglet__rule_exception placeholders[] = {
 static const struct reglet__rule_exception no_passwords[] = {
     {.regexes = STRINGS(
          NO_VALUE,
-         "^(?i:true|false|yes|none|null|nil|undefined|empty|unset|enabled?|disabled?|required|requisite|optional|sufficient|"
+         "^(?i:true|false|yes|none|(?:[a-z_]+\\.)?null|nil|undefined|empty|unset|enabled?|disabled?|required|requisite|optional|sufficient|"
          "never|always|default|prohibit-password|without-password|forced-commands-only|expired|locked|invalid|incorrect|"
          "changed|string|str|text|bytes?|number|boolean|bool|object|function|password|passwd|passphrase|prompt|ask|stdin|"
          "hidden|masked|redacted|not-configured|unknown|missing|mismatch|files|compat|systemd|winbind|cache|permission|"
          "authentication|publickey|keyboard-interactive|scram-sha-256|md5|plain|plaintext|crypt|basic|hash|hashed)"
          "[.,:;()\\[\\]{}]*$",
          "^(?:options?|switch(?:es)?|command|arguments?|flags?|parameters?|respectively|description|instead|with|from|when|"
-         "then|must|will|should)[.,:;)]*$",
+         "then|must|will|should|settings?|await|return|normalize|attribute)[.,:;)]*$",
+         "^(?:\\*(?:mut|const)|(?:__)?[uis](?:8|16|32|64|size))$",
          "^(?:FILE|STRING|TEXT|VALUE|PASS|PASSWD|PASSWORD|PASSPHRASE|DATEI|FICHERO|FICHIER|PLIK)$",
          "^(?:/[0-9A-Za-z_.\\-]+){2,}/?$", "^[0-9]{4}-[0-9]{2}-[0-9]{2}", NAME_OF_CODE)},
 };

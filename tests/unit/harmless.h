@@ -594,6 +594,36 @@ static const char *const harmless_texts[] = {
     "XOQdLA8kcecZw_PqOrzgvrkDzI-tySq-e0Rse-C3bPJF\n"
     "v7y0O8bAaCckspUXgRP28sisK1GtyuSzXhk59Srvi7HS\n"
     "RUUYHZO4BNMTLOLUSJ6BFATYLRCUOIZ4E6AAACKZWR2Z37PCINHY2UEN6D66RTFUPBHJOTCKHVGLZZF4UMEX7NTC2LWMQPAOTL6LDQOTOVMTB7KOPYXWRJEFH2JZVB76XJM4NCOLIBPLYKGNQAUASF5H4OFOGGDGTVOSMIQZLOLGLCCTSK6NHS3XWAV4QI4CLBL2D643QYL3WVYBXKDXOPJYMPRPV7DDEPHKVNDWGGQVKLBM4OSPGIUF7FW6ABSE6P6EXLTKJM6EGJ242ASGBKOUOZZKYI5WZCL647RS6DSOMSETKTNZMIBWVDGIAGW3FUT254OWDL5T35QJHJAK4NYPYZM4TJG255Q5WJZ4Q2KFBEKYSTK5ZZVPC6JH2K7N6L2XAIPHRMZ5HI5MPVX2A5LKLXB3VQFDWUJJWSREOYPSDMGVDFGGFZSPVKX3FXH5WYB4A5SXZC57JCBNJJK2ER4DNVJ57WMXKWLEGLK3Q26XN3VBDYYJBRPN6WCECEF4IGHK27DDNNNCTWHNJ5ED2ZG3DDRXY54RUE6OVIA7QXOQZ3RE4RWLCWE3V46GSB437WL6AQJ4KU4P3J2ODI6X7SYRK7VNDM3IFBQGUIF3BIOLFWWTLIKQ5EC52PRFZGZCUVRAEZRZN3SUASZYDCX5BAQEQ4QONBYL3X6EBMZSPM4DIAY6RSAJ3RFOHVGOAOFKMTWYUBF7D44CYRW6HSR54MCV6Y5VLDG42ONADMS34XFEINL4BR7KPT7LVI2M65GL25P4O5O467FCSBMYRAMP76I6YRIIH5SHD4IJUASTC2HQ5AH5NZARQUR2FZ35BASW2ZLL5FLD77NV2TMKHWQ6CF3WQGA4MXRK3ZBPUPJXQ7ZH2AY7WVCDQEWJNXF2CW6GJON4\n",
+    /* declarations and code in which a name goes on with "password", "secret" or "token" */
+    " * @GNUTLS_KX_PSK: PSK key-exchange algorithm.\n"
+    "    SEC_ERROR_BAD_PASSWORD = SEC_ERROR_BASE + 15,\n"
+    "enum { LONGEST_SECRET = HOLD_BYTES_OF_STREAM };\n"
+    "    def load(self, data: bytes, password: typing.Optional[bytes], key_password=None):\n"
+    "        self._password = parsed.password\n"
+    "        password = auth[2]\n"
+    "            client_secret=self.consumer.secret,\n"
+    "        access_token = AccessToken.from_string(data['password'])\n"
+    "        pub gr_passwd: *mut c_char, pub log_passwd: __u32,\n"
+    "        paren_token: node.paren_token,\n"
+    "    hs.masterSecret = extMasterFromPreMasterSecret(c.vers, hs.suite)\n"
+    "    earlySecret = tls13.NewEarlySecret(cipherSuite.hash.New, session.secret)\n"
+    "    const password = await read()\n",
+    /* manuals */
+    "removed from the 'passwd:' and 'group:' lines in /etc/nsswitch.conf\n"
+    "the --username and --password options, --passwd=FILE, and WakeOnLanPassword= setting\n"
+    "lsof: status error on /etc/security/passwd: Permission denied\n"
+    "Authorization: Basic authentication is parsed; Authorization: Bearer tokens are not\n"
+    "http://user:pass@server:port/ or scheme://[user:passwd@]proxy.server:port or vendor://[[user][:password]@][host]/\n"
+    "password: YOUR_PASSWORD_HERE\n",
+    /* what only looks like a key of a provider */
+    "image: docker://nginx:1.25@sha256:8a67639f74080f56c5aa328f676226e236a23e238e3b1c77fc4c011f1bd38f1f\n"
+    "/nix/store/69k51zns03y910g5x7qy68ghd5aa913f-hello-2.12 cache.nixos.org-1:QGXy9KTUMAFGrM14gENAsIrsD3mbLFecbVjafQ4gGnRfXBkg8QysD4FIS0Xzm41PB2qs353f2Huu6mXrxWUREV==\n"
+    "<div class=\"md-elevation-shadow-large\"><div class=\"pa-card-header-title-with-icon-and-long-captio\">\n"
+    "add_key_id=cc8c928344b16103485a1c292be01e4f to_hex_key_id=c2d031c41885221c25f6aaf76fdc6c36 Restored from key-9aad6b68b75b48e99f73f289509dddc3\n"
+    "mobile: mob-ebffc5cc-d809-9ee0-2cab-83bb43e451f9\n"
+    "{\"auth\":\"kubernetes\"} https://files.example/${SHA256}/usr/share/archive/releases\n"
+    "wasm: AGFzbQEAAAABJwdg/EAAvw8f46QqXYilvBSbELgGOBomUOLc877EgNB6bfbdUwFDrzIe3mGxHoL43ScQQYK8TUkl1JYnrw8tdVIIfHmxOCTQE8phIECUyUAL+DgxkhOFosZYG9uVqv8Ex\n"
+    "image/png;base64,iVBORw0KGgoAAAAAAAAAAAAAAAAAAAAAAVuo5Zbcb99JpX9M02bB3f8nUVRBoMFTXptvp7WhPvFMKFl8zE8Ajlb0cdkbx9ZFqJDGf1rB853IgN95Dci7xD93lgW/k7J6rWs7\n",
     /* English */
     "The password must have at least 14 characters; a secret: never share it. Token: see RFC 6750. The key is under the mat.\n"
     "Authentication failed: invalid credentials. Authorization: required. Bearer of bad news. Basic authentication is disabled.\n"
