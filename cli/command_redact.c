@@ -169,13 +169,14 @@ static int redact_lines(struct redaction *redaction, struct batch_reader *reader
     }
 }
 
-/* The text of one value over many lines. Takes the line, which may be NULL. */
+/* The text of one value over many lines. */
 struct lines {
     char *text;
     size_t size;
     uint64_t number;
 };
 
+/* Takes the line. */
 static bool append_line(struct lines *lines, struct batch_line *line) {
     size_t breaks = (size_t)(line->number - lines->number); /* blank lines were skipped */
     bool fits = line->text && line->size + breaks <= MOST_JSON_BYTES - lines->size;
@@ -357,18 +358,18 @@ const struct command command_redact = {
     .synopsis = "[FILE|-]...",
     .summary = "replace secrets in a text, as in all that plugins give",
     .details = "Copies files or standard input to standard output, with secrets replaced as the\n"
-               "configuration says, or by the built-in rules: the way to try a configuration. Any\n"
-               "bytes may be in the text, and there is no limit to its length. The last 8 to 16 KiB\n"
-               "are held back until more comes or the input ends, because a secret may still go\n"
-               "on: what is typed appears late.\n"
+               "configuration says, or by the built-in rules: the way to try a configuration.\n"
+               "Any bytes may be in the text, and there is no limit to its length. The last 8\n"
+               "to 16 KiB are held back until more comes or the input ends, because a secret\n"
+               "may still go on: what is typed appears late.\n"
                "\n"
                "Known secrets (--secret-env, --secret-file, and those of the configuration) are\n"
                "found plain and encoded, and have 4 to 8192 bytes.\n",
     .example = "  journalctl -u app | reglet redact --secret-env APP_TOKEN > app.log\n"
                "  reglet redact --json --path password --path 'items[*].token' answer.json\n"
                "\n"
-               "Exits with 0, with 3 when an input could not be read, is no JSON under --json, or\n"
-               "the output could not be written, with 2 for usage and the configuration.\n",
+               "Exits with 0; with 3 when an input could not be read or, under --json, is none,\n"
+               "or the output could not be written; with 2 for usage and the configuration.\n",
     .further_operands = true,
     .run = run,
 };

@@ -638,6 +638,7 @@ class Configuration(CliTest):
     def test_the_example_of_the_docs_is_read(self):
         with open(os.path.join(SOURCE, "docs/configuration.md"), encoding="utf-8") as file:
             config = self.write("c.yaml", re.search(r"```yaml\n(.*?)```", file.read(), re.DOTALL).group(1))
+        self.environment["APP_TOKEN"] = "a secret that the example names"
         result = self.reglet("describe", FILE_PLUGIN, "--name", "other", "--config", config)
         self.assert_code(0, result)
         self.assertEqual(result.err, "")
