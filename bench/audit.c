@@ -36,7 +36,8 @@ int main(void) {
     if (reglet__redactor_default(&redactor, NULL) != REGLET_OK)
         return 1;
     struct reglet__audit audit;
-    struct reglet__decisions heard = {.sink = {take, &audit, true}}, unheard = {.sink = {take, &audit, false}};
+    struct reglet__decisions heard = {.sink = {take, &audit, true}},
+                             unheard = {.sink = {take, &audit, false}};
     reglet__audit_begin(&audit, do_nothing, NULL, redactor, "plugin");
     double best = 1e9, without = 1e9;
     for (int round = 0; round < ROUNDS; round++) {
