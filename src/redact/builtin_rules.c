@@ -5,7 +5,7 @@
 
 /* What stands where a password would, and says where it comes from: ${VAR}, $VAR, %VAR%, {{ var }}, <password>, ****. */
 #define NO_VALUE                                                                                             \
-    "^(?:\\$[A-Za-z_({]|\\$\\$|%[A-Za-z_]+%$|%[({sd]|\\{\\{|\\{[A-Za-z_.]*\\}$|<[A-Za-z_ .-]*>?$|(?i:your)[_-]|\\*+$|\\.+$|[xX]+$|#\\{)"
+    "^(?:\\$[A-Za-z_({]|\\$\\$|%[A-Za-z_]+%$|%[({sd]|\\{\\{|\\{[A-Za-z_.]*\\}$|<[A-Za-z_ .-]*>?$|(?i:your)[_-]|&lt;|\\*+$|\\.+$|[xX]+$|#\\{)"
 
 static const struct reglet__rule_exception placeholders[] = {
     {.regexes = STRINGS(NO_VALUE)},
@@ -22,8 +22,8 @@ static const struct reglet__rule_exception placeholders[] = {
         "^[A-Za-z_][0-9A-Za-z_.]*\\(", "^[A-Za-z_]+(?:\\.[A-Za-z_]+)*\\[[A-Za-z_.]*$",                       \
         "^[A-Za-z_]+(?:\\.[A-Za-z_]+)*(?:\\[[0-9A-Za-z_.+\\-]*\\])+$",                                       \
         MEMBER("[A-Za-z_]*" NOUN "[A-Za-z_]*", "[A-Za-z_]+"),                                                \
-        MEMBER("[A-Za-z_]+[0-9]{0,2}", "[A-Za-z_]*" NOUN "[A-Za-z_]*"), "^[A-Z]{2,}(?:_[A-Z]{2,})+$",        \
-        "^[a-z]{2,}(?:[A-Z][a-z]+){3,}$"
+        MEMBER("[A-Za-z_]+[0-9]{0,2}", "[A-Za-z_]*[0-9]?[A-Za-z_]*" NOUN "[A-Za-z_]*"),                      \
+        "^[A-Z]{2,}(?:_[A-Z]{2,})+$", "^[a-z]{2,}(?:[A-Z][a-z]+){3,}$"
 
 /*
  * Values of settings that have "password" in their name and hold none: switches, sources (as in nsswitch.conf), kinds, types,

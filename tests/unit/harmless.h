@@ -604,7 +604,7 @@ static const char *const harmless_texts[] = {
     "            client_secret=self.consumer.secret,\n"
     "        access_token = AccessToken.from_string(data['password'])\n"
     "        pub gr_passwd: *mut c_char, pub log_passwd: __u32,\n"
-    "        paren_token: node.paren_token,\n"
+    "        colon2_token: node.colon2_token,\n"
     "    hs.masterSecret = extMasterFromPreMasterSecret(c.vers, hs.suite)\n"
     "    earlySecret = tls13.NewEarlySecret(cipherSuite.hash.New, session.secret)\n"
     "    const password = await read()\n",
@@ -614,7 +614,7 @@ static const char *const harmless_texts[] = {
     "lsof: status error on /etc/security/passwd: Permission denied\n"
     "Authorization: Basic authentication is parsed; Authorization: Bearer tokens are not\n"
     "http://user:pass@server:port/ or scheme://[user:passwd@]proxy.server:port or vendor://[[user][:password]@][host]/\n"
-    "password: YOUR_PASSWORD_HERE\n",
+    "password: YOUR_PASSWORD_HERE; sshpass -p &lt;password&gt; ssh host\n",
     /* what only looks like a key of a provider */
     "image: docker://nginx:1.25@sha256:8a67639f74080f56c5aa328f676226e236a23e238e3b1c77fc4c011f1bd38f1f\n"
     "/nix/store/69k51zns03y910g5x7qy68ghd5aa913f-hello-2.12 cache.nixos.org-1:QGXy9KTUMAFGrM14gENAsIrsD3mbLFecbVjafQ4gGnRfXBkg8QysD4FIS0Xzm41PB2qs353f2Huu6mXrxWUREV==\n"
