@@ -85,15 +85,20 @@ static struct region *add_region(struct reglet__scan *scan) {
     return &scan->regions[scan->count++];
 }
 
+/* Bytes that a match of a rule may have, as far as matches are looked for. */
+static size_t reach_of(const struct reglet__ruleset_entry *entry) {
+    size_t width = entry->width;
+    return width == REGLET__RULE_UNBOUNDED || width > REGLET__REDACT_REACH_BYTES ? REGLET__REDACT_REACH_BYTES
+                                                                                 : width;
+}
+
 /* A match of a rule ends here. Ends come in order, but for those that depend on the end of the text. */
 static int on_end(unsigned rule, unsigned long long from, unsigned long long to, unsigned flags,
                   void *context) {
     struct pass *pass = context;
     struct progress *progress = &pass->scan->progress[rule];
-    size_t width = pass->rules->set->entries[rule].width, end = (size_t)to;
+    size_t width = reach_of(&pass->rules->set->entries[rule]), end = (size_t)to;
     (void)from, (void)flags;
-    if (width == REGLET__RULE_UNBOUNDED || width > REGLET__REDACT_REACH_BYTES)
-        width = REGLET__REDACT_REACH_BYTES;
     size_t start = end > width ? end - width : 0;
     if (progress->region > 0) {
         struct region *last = &pass->scan->regions[progress->region - 1];
@@ -130,20 +135,32 @@ static bool has_keyword(const struct pass *pass, const struct region *region) {
 
 /*
  * The next match in a region. It is looked for in a window that grows, so that a match costs in proportion to its length even
- * where a pattern has to look far ahead to rule something longer out: a match that ends within the window is one, and what
- * took a larger window leads at least half of it further.
+ * where a pattern has to look far ahead to rule something longer out. A match is one when the window would have held the longest
+ * that can begin there, or before: what is optional at its end is not cut off, and no longer one before it is missed. Looking so
+ * far ahead of every match is what a region has `ahead` bytes for. When they are used up, it is full of beginnings that
+ * no text has by chance, and all that is left of it is taken for secret: the work stays linear, and nothing is shown.
  */
 static enum reglet__pattern_result find_next(const struct pass *pass, const struct reglet__pattern *pattern,
-                                             const struct region *region, size_t from,
+                                             const struct region *region, size_t from, size_t *ahead,
                                              struct reglet__pattern_match *match) {
-    unsigned group = pass->rules->set->entries[region->rule].rule->group;
-    for (size_t window = REGLET__REDACT_WINDOW_BYTES;; window *= 2) {
+    const struct reglet__ruleset_entry *entry = &pass->rules->set->entries[region->rule];
+    for (size_t window = REGLET__REDACT_WINDOW_BYTES;;) {
         bool all = region->to - from <= window;
         size_t to = all ? region->to : from + window;
         enum reglet__pattern_result result =
-            reglet__pattern_find(pattern, pass->text, pass->size, from, to, group, match);
-        if (all || result == REGLET__PATTERN_NO_MEMORY || (result == REGLET__PATTERN_YES && match->end < to))
+            reglet__pattern_find(pattern, pass->text, pass->size, from, to, entry->rule->group, match);
+        if (all || result == REGLET__PATTERN_NO_MEMORY)
             return result;
+        size_t needed =
+            result == REGLET__PATTERN_YES ? match->start - from + reach_of(entry) + 1 : 2 * window;
+        if (needed <= window)
+            return result;
+        if (result == REGLET__PATTERN_YES && needed - window > *ahead) {
+            match->end = match->secret_end = region->to;
+            return result;
+        }
+        *ahead -= result == REGLET__PATTERN_YES ? needed - window : 0;
+        window = needed;
     }
 }
 
@@ -179,8 +196,9 @@ static reglet_status search_region(const struct pass *pass, const struct region 
     struct reglet__pattern_match match;
     enum reglet__pattern_result found = REGLET__PATTERN_NO;
     size_t at = region->from > progress->done ? region->from : progress->done;
+    size_t ahead = (region->to - region->from) * REGLET__REDACT_AHEAD_TIMES;
     for (; at < region->to; at = at < progress->done ? progress->done : at) {
-        found = find_next(pass, pattern, region, at, &match);
+        found = find_next(pass, pattern, region, at, &ahead, &match);
         if (found != REGLET__PATTERN_YES)
             break;
         at = next_start(&match);

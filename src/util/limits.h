@@ -35,28 +35,28 @@
 #define REGLET__MAX_REQUEST_BYTES ((uint32_t)32 << 20) /* one request to a host function: a body in base64 */
 #define REGLET__MAX_RESPONSE_BYTES                                                                           \
     ((size_t)128 << 20) /* one response: both streams of a command, when all is escaped */
-#define REGLET__MAX_BODY_BYTES     ((size_t)10 << 20) /* an HTTP body; stdout and stderr of a command, each */
-#define REGLET__MAX_IMAGE_BYTES    ((size_t)128 << 20) /* memory of a plugin that an image is taken of */
+#define REGLET__MAX_BODY_BYTES      ((size_t)10 << 20) /* an HTTP body; stdout and stderr of a command, each */
+#define REGLET__MAX_IMAGE_BYTES     ((size_t)128 << 20) /* memory of a plugin that an image is taken of */
 #define REGLET__MAX_RECORDING_BYTES ((size_t)64 << 20)  /* that a recording takes down, nearly as text */
 #define REGLET__MAX_RECORDING_TEXT  ((size_t)256 << 20) /* of one that is read */
-#define REGLET__JSON_WORK_BYTES    ((size_t)384 << 20) /* for reading one JSON text: 0.9 KiB an object */
-#define REGLET__WASM_STACK_BYTES   ((size_t)512 << 10) /* stack of guest code */
-#define REGLET__HOST_STACK_BYTES   ((size_t)256 << 10) /* besides, for the host functions it calls */
-#define REGLET__THREAD_STACK_BYTES ((size_t)2 << 20)   /* of the library's own threads */
+#define REGLET__JSON_WORK_BYTES     ((size_t)384 << 20) /* for reading one JSON text: 0.9 KiB an object */
+#define REGLET__WASM_STACK_BYTES    ((size_t)512 << 10) /* stack of guest code */
+#define REGLET__HOST_STACK_BYTES    ((size_t)256 << 10) /* besides, for the host functions it calls */
+#define REGLET__THREAD_STACK_BYTES  ((size_t)2 << 20)   /* of the library's own threads */
 
 enum {
-    REGLET__JSON_DEPTH = 100,         /* nesting of what a guest answers */
-    REGLET__JSON_VALUES = 1000000,    /* values in what a guest answers */
-    REGLET__MAX_CAPABILITIES = 1000,  /* declared by one plugin */
+    REGLET__JSON_DEPTH = 100,             /* nesting of what a guest answers */
+    REGLET__JSON_VALUES = 1000000,        /* values in what a guest answers */
+    REGLET__MAX_CAPABILITIES = 1000,      /* declared by one plugin */
     REGLET__MAX_RECORDED_CALLS = 1000000, /* in one recording */
-    REGLET__RECORDING_DEPTH = 8,          /* levels that a line of a recording adds to a request or a response */
+    REGLET__RECORDING_DEPTH = 8,       /* levels that a line of a recording adds to a request or a response */
     REGLET__RECORDING_VALUES = 400000, /* in one of them that is recorded as JSON; with more it is text */
-    REGLET__MAX_FIELDS = 1000,        /* in one schema */
-    REGLET__MAX_SERVICES = 1000,      /* services, and operations of one service, in one manifest */
-    REGLET__MAX_LOG_ATTRS = 64,       /* attributes of one log_message */
-    REGLET__MAX_LOG_LINE = 16384,     /* bytes of one line on stdout or stderr; longer ones are split */
-    REGLET__MAX_LOG_REQUEST = 65536,  /* bytes of one log_message request */
-    REGLET__MAX_COOKIES = 1 << 20,    /* places in all open directories of one instance: 32 bytes each */
+    REGLET__MAX_FIELDS = 1000,         /* in one schema */
+    REGLET__MAX_SERVICES = 1000,       /* services, and operations of one service, in one manifest */
+    REGLET__MAX_LOG_ATTRS = 64,        /* attributes of one log_message */
+    REGLET__MAX_LOG_LINE = 16384,      /* bytes of one line on stdout or stderr; longer ones are split */
+    REGLET__MAX_LOG_REQUEST = 65536,   /* bytes of one log_message request */
+    REGLET__MAX_COOKIES = 1 << 20,     /* places in all open directories of one instance: 32 bytes each */
     REGLET__MAX_HOST_MESSAGE =
         3 * 4096, /* bytes of an error's message, and of what a denial says was asked: twice a pattern */
     REGLET__MAX_HOST_EVENTS =
@@ -103,18 +103,18 @@ enum {
     REGLET__MAX_TABLES = 100,
     REGLET__WAIT_MAX = 130,   /* descriptors of one wait: subscriptions, and two of the host's own */
     REGLET__IDLE_SLOTS = 256, /* memories that the process keeps for the next instances, of all plugins */
-    REGLET__IDLE_SLOT_SECONDS = 10,    /* that it keeps one which no instance takes */
-    REGLET__IMAGE_RANGES = 8,          /* mappings of an image in one memory, and as many between them */
-    REGLET__MAX_PRIME_MS = 1000,       /* that a plugin has to be primed in, and half of the call's time */
-    REGLET__MAX_IMAGE_GLOBALS = 256,   /* mutable ones of a plugin that an image is taken of */
-    REGLET__SLOT_KEPT_BYTES = 4 << 20, /* of pages that an idle memory keeps, already restored */
-    REGLET__KEPT_BYTES = 128 << 20,    /* of such pages that all of them keep together */
-    REGLET__IDLE_MODULES = 16,         /* compiled modules a cache keeps though nobody uses them */
-    REGLET__MAX_STORE_NAMES = 100000,  /* in the code cache's directory that are looked at */
-    REGLET__MAX_INSPECTED = 10000,     /* imports, and exports, that an inspection lists */
-    REGLET__MAX_INSPECTED_TYPES = 32,  /* parameters, and results, of one function that it names */
-    REGLET__IMPROVE_AFTER_MS = 20,     /* that an answer has before optimised code is begun */
-    REGLET__TICK_MS = 2,               /* how often guest code looks at its deadline and token */
+    REGLET__IDLE_SLOT_SECONDS = 10,      /* that it keeps one which no instance takes */
+    REGLET__IMAGE_RANGES = 8,            /* mappings of an image in one memory, and as many between them */
+    REGLET__MAX_PRIME_MS = 1000,         /* that a plugin has to be primed in, and half of the call's time */
+    REGLET__MAX_IMAGE_GLOBALS = 256,     /* mutable ones of a plugin that an image is taken of */
+    REGLET__SLOT_KEPT_BYTES = 4 << 20,   /* of pages that an idle memory keeps, already restored */
+    REGLET__KEPT_BYTES = 128 << 20,      /* of such pages that all of them keep together */
+    REGLET__IDLE_MODULES = 16,           /* compiled modules a cache keeps though nobody uses them */
+    REGLET__MAX_STORE_NAMES = 100000,    /* in the code cache's directory that are looked at */
+    REGLET__MAX_INSPECTED = 10000,       /* imports, and exports, that an inspection lists */
+    REGLET__MAX_INSPECTED_TYPES = 32,    /* parameters, and results, of one function that it names */
+    REGLET__IMPROVE_AFTER_MS = 20,       /* that an answer has before optimised code is begun */
+    REGLET__TICK_MS = 2,                 /* how often guest code looks at its deadline and token */
     REGLET__MAX_REDACT_PATTERNS = 10000, /* of one redactor */
     REGLET__MAX_RULE_FILE_BYTES = 4 << 20,
     REGLET__MAX_RULE_FILE_TEXTS = 100000, /* in one rule file: regexes, keywords, stopwords, … */
@@ -125,13 +125,15 @@ enum {
     REGLET__REDACT_LINE_BYTES = 4096,  /* before and behind a match that exceptions for lines look at */
     REGLET__REDACT_HEADER_BYTES = 256, /* of one header line in the armor of a key */
     REGLET__REDACT_WINDOW_BYTES = 256, /* that are searched first for the next match; then twice as many */
-    REGLET__REDACT_OVERLAP_BYTES = 64, /* behind a secret that may begin the next match too */
-    REGLET__REDACT_IDLE_SCANS = 16,    /* that one redactor keeps for the next texts */
+    REGLET__REDACT_AHEAD_TIMES =
+        256, /* its own size that a text may be looked at again behind matches, for what would make them longer */
+    REGLET__REDACT_OVERLAP_BYTES = 64,       /* behind a secret that may begin the next match too */
+    REGLET__REDACT_IDLE_SCANS = 16,          /* that one redactor keeps for the next texts */
     REGLET__MAX_REDACT_PATH_SEGMENTS = 4096, /* names and indexes in all paths of one redactor */
-    REGLET__MAX_HELD_EVENTS = 1000,          /* events of one call that wait for others; more force them out */
-    REGLET__MAX_HELD_BYTES = 256 << 10,      /* texts in them */
-    REGLET__REDACT_KEY_BYTES = 64,      /* of an array's key that stand before each element, where rules look */
-    REGLET__REDACT_DECODED_BYTES = 32,  /* that a text in base64 has at least, to be looked into */
+    REGLET__MAX_HELD_EVENTS = 1000,     /* events of one call that wait for others; more force them out */
+    REGLET__MAX_HELD_BYTES = 256 << 10, /* texts in them */
+    REGLET__REDACT_KEY_BYTES = 64, /* of an array's key that stand before each element, where rules look */
+    REGLET__REDACT_DECODED_BYTES = 32, /* that a text in base64 has at least, to be looked into */
     REGLET__REDACT_VIEW_BYTES = 16384  /* of a text that are decoded at once to look for known values */
 };
 

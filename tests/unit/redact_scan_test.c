@@ -54,6 +54,21 @@ static void rule__without_a_group_the_match_is_the_secret(void **state) {
     assert_string_equal(found((struct reglet__rule){.regex = "tok_[a-z]{4}"}, "a tok_abcd b"), "[tok_abcd]");
 }
 
+/* However much of the text is searched at first. */
+static void rule__what_is_optional_at_the_end_is_never_left_behind(void **state) {
+    (void)state;
+    char text[1024], expected[1026];
+    for (size_t before = 200; before < 300; before++) {
+        memset(text, '-', sizeof text);
+        snprintf(text + before, sizeof text - before, "tok_%0200d.%0200d", 7, 7);
+        snprintf(expected, sizeof expected, "[%s]", text + before);
+        assert_string_equal(
+            found((struct reglet__rule){.regex = "tok_[0-9]{1,200}(?:\\.[0-9]{1,200})?"}, text), expected);
+        assert_string_equal(found((struct reglet__rule){.regex = "tok_[0-9]+(?:\\.[0-9]+)?"}, text),
+                            expected);
+    }
+}
+
 static void rule__the_first_group_that_took_part_is_the_secret(void **state) {
     (void)state;
     struct reglet__rule rule = {.regex = "key=(?:\"([a-z]+)\"|([0-9]+))"};
@@ -189,6 +204,7 @@ static void key__the_next_one_is_another(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rule__without_a_group_the_match_is_the_secret),
+        cmocka_unit_test(rule__what_is_optional_at_the_end_is_never_left_behind),
         cmocka_unit_test(rule__the_first_group_that_took_part_is_the_secret),
         cmocka_unit_test(rule__a_group_can_be_named_as_the_secret),
         cmocka_unit_test(rule__a_group_that_there_is_not_is_refused),
