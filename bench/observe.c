@@ -25,6 +25,7 @@ enum { MAX_THREADS = 64, MAX_LOADED = 10000 };
 static reglet_runtime *runtime;
 static reglet_plugin *plugin;
 static reglet_config *config;
+static reglet_redactor *nothing; /* looks for nothing; or NULL */
 static const char *plugin_path;
 static struct {
     reglet_plugin *plugins[MAX_LOADED];
@@ -242,6 +243,16 @@ static int serve(void) {
     return failed;
 }
 
+static void decided(void *user_data, const reglet_audit_record *record) {
+    (void)user_data, (void)record;
+}
+
+static reglet_redactor *look_for_nothing(reglet_error **err) {
+    reglet_redactor_options options = REGLET_REDACTOR_OPTIONS_INIT;
+    options.no_builtin_rules = true;
+    return reglet_redactor_new(&options, &nothing, err) ? NULL : nothing;
+}
+
 static int open_plugin(const char *way, const char *values, const char *capability) {
     /* The same plugins are measured under other names as well, which all may do what this one may. */
     reglet_runtime_options options = REGLET_RUNTIME_OPTIONS_INIT;
@@ -252,6 +263,9 @@ static int open_plugin(const char *way, const char *values, const char *capabili
     options.compiler = strcmp(way, "fast") == 0 ? REGLET_COMPILER_FAST : REGLET_COMPILER_OPTIMIZING;
     options.image_max_calls = strcmp(way, "plain") == 0 ? -1 : 0;
     options.prime_images = strcmp(way, "primed") == 0;
+    if (strcmp(way, "bare") == 0 && !(options.redactor = look_for_nothing(&error)))
+        return fail(error);
+    options.audit = strcmp(way, "accounted") == 0 ? decided : NULL;
     if (reglet_runtime_new(&options, &runtime, &error) ||
         reglet_runtime_load_plugin_file(runtime, "measured", plugin_path, NULL, &plugin, &error) ||
         reglet_config_parse(values, strlen(values), &config, &error))
@@ -261,7 +275,8 @@ static int open_plugin(const char *way, const char *values, const char *capabili
 
 int main(int argc, char **argv) {
     if (argc != 5) {
-        fprintf(stderr, "usage: observe_bench plain|image|primed|fast PLUGIN CONFIG CAPABILITY\n");
+        fprintf(stderr,
+                "usage: observe_bench plain|image|primed|fast|bare|accounted PLUGIN CONFIG CAPABILITY\n");
         return 2;
     }
     plugin_path = argv[2];
@@ -271,5 +286,6 @@ int main(int argc, char **argv) {
     reglet_config_free(config);
     reglet_plugin_unref(plugin);
     reglet_runtime_free(runtime);
+    reglet_redactor_unref(nothing);
     return failed;
 }

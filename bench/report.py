@@ -85,8 +85,21 @@ def memory_figures(results):
         yield figure("C plugin, memory of one more that idles, KB", most * 1.024, 150, False, peer=kib(loaded["wazero"]["loaded"]), ours=kib(most))
 
 
+def redaction_figures(results):
+    if "redaction" in results:
+        speed = results["redaction"]["speed"]
+        times = statistics.median(ours / go for ours, go in zip(speed["ours"], speed["go"]))
+        yield figure("Redaction of logs, against Go's regexp", times, 20, peer=megabytes(speed["go"]), ours=megabytes(speed["ours"]),
+                     bar="Redaction of logs, against Go's regexp")
+    if "accounting" in results:
+        rounds = results["accounting"]
+        added = statistics.median(b["median_us"] - a["median_us"] for a, b in zip(rounds["bare"], rounds["accounted"]))
+        yield figure("C plugin, what redaction and audit add to an observation, µs", added, 5, False,
+                     ours=duration(statistics.median(one["median_us"] for one in rounds["accounted"])))
+
+
 def figures(results):
-    return [*call_figures(results), *start_figures(results), *memory_figures(results)]
+    return [*call_figures(results), *start_figures(results), *memory_figures(results), *redaction_figures(results)]
 
 
 # --- Table ----------------------------------------------------------------------------------------------------------
@@ -102,6 +115,10 @@ def milliseconds(value):
 
 def rate(value):
     return f"{value:,.0f}/s"
+
+
+def megabytes(values):
+    return f"{statistics.median(values):.3g} MB/s"
 
 
 def kib(value):
@@ -158,13 +175,27 @@ def memory_table(results):
     return text
 
 
+def redaction_table(results):
+    one = results.get("redaction")
+    if not one:
+        return ""
+    names = {"go": "Go's regexp, one rule after the other", "go_keywords": "the same, only rules with a keyword in the text",
+             "ours": "libreglet"}
+    text = head(f"{one['rules']} rules on {one['bytes'] / 1e6:.3g} MB of logs", "speed", "libreglet is faster, times")
+    for name, what in names.items():
+        faster = statistics.median(ours / peer for ours, peer in zip(one["speed"]["ours"], one["speed"][name]))
+        text += row(what, megabytes(one["speed"][name]), f"{faster:.3g}")
+    return text
+
+
 def table(results):
     counts = results["counts"]
     sizes = ", ".join(f"{name} {results['plugin_bytes'][plugin] / 1e6:.2f} MB" for plugin, name in present(results))
     intro = (f"One run of `make bench`: {results['cpus']} CPUs, Linux {results['kernel']}; {sizes}; {counts['rounds']} rounds of "
              f"{counts['ms']} ms for each line and number of threads; {counts['loaded']:,} idle plugins."
              f" Load average {results['load'][0]:.1f} before it and {results['load'][1]:.1f} after it, of which the run itself makes 1 to 2.\n")
-    return "\n".join((intro, figures_table(results), calls_table(results), starts_table(results), memory_table(results)))
+    return "\n".join((intro, figures_table(results), calls_table(results), starts_table(results), memory_table(results),
+                      redaction_table(results)))
 
 
 # --- Picture --------------------------------------------------------------------------------------------------------

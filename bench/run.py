@@ -18,6 +18,7 @@ import tempfile
 import time
 
 sys.dont_write_bytecode = True  # the source folder stays as it is
+import redact  # noqa: E402
 import report  # noqa: E402
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -29,9 +30,10 @@ LIBRARY_WAYS = ("plain", "image", "primed")
 INSTANCES = 33
 WAZERO_LOADED = 50  # it compiles each of them for some 50 ms; what counts is the figure for one
 
-FULL = {"rounds": 12, "ms": 500, "starts": 3, "warm_starts": 15, "loaded": 1000, "plugins": ["go", "file"]}
+FULL = {"rounds": 12, "ms": 500, "starts": 3, "warm_starts": 15, "loaded": 1000, "plugins": ["go", "file"],
+        "log_bytes": 10_000_000, "redactions": 2}
 # Without the Go plugin, which takes both engines seconds to compile.
-QUICK = {"rounds": 2, "ms": 20, "starts": 1, "warm_starts": 1, "loaded": 20, "plugins": ["file"]}
+QUICK = {"rounds": 2, "ms": 20, "starts": 1, "warm_starts": 1, "loaded": 20, "plugins": ["file"], "log_bytes": 50_000, "redactions": 1}
 
 
 def say(text):
@@ -43,15 +45,16 @@ def say(text):
 
 class Programs:
     def __init__(self, build, go, offline):
-        self.reglet, self.observe = build / "reglet", build / "observe_bench"
+        self.reglet, self.observe, self.redact = build / "reglet", build / "observe_bench", build / "redact_bench"
         self.out = build / "bench"
-        self.host, go_plugin = self.out / "wazero", self.out / "plugin.wasm"
+        self.host, self.go_redact, go_plugin = self.out / "wazero", self.out / "redact", self.out / "plugin.wasm"
         self.plugins = {"go": go_plugin, "file": build / "plugins" / "file.wasm"}
         self.out.mkdir(exist_ok=True)
         native = {"CGO_ENABLED": "0"}
         wasm = {"CGO_ENABLED": "0", "GOOS": "wasip1", "GOARCH": "wasm"}
-        self.built = go_build(go, offline, "./wazero", self.host, native) and go_build(
-            go, offline, "./plugin", go_plugin, wasm, "-buildmode=c-shared")
+        self.built = (go_build(go, offline, "./wazero", self.host, native) and
+                      go_build(go, offline, "./redact", self.go_redact, native) and
+                      go_build(go, offline, "./plugin", go_plugin, wasm, "-buildmode=c-shared"))
 
 
 def go_build(go, offline, package, output, environment, *flags):
@@ -141,6 +144,20 @@ def measure_calls(programs, plugin, environment, counts):
             for threads in ("1", "2"):
                 for way, each in workers.items():
                     results[way][threads].append(each.run(int(threads), counts["ms"]))
+    return results
+
+
+def measure_accounting(programs, plugin, environment, counts):
+    """What redaction and audit add to an observation: the same calls with a redactor that has nothing to look for and no audit,
+    and with the built-in rules and a record of every decision."""
+    results = {"bare": [], "accounted": []}
+    with contextlib.ExitStack() as stack:
+        workers = {way: stack.enter_context(worker(programs, way, plugin, environment)) for way in results}
+        for each in workers.values():
+            each.run(1, counts["ms"])  # not counted
+        for _ in range(counts["rounds"]):
+            for way, each in workers.items():
+                results[way].append(each.run(1, counts["ms"]))
     return results
 
 
@@ -246,6 +263,9 @@ def measure(programs, counts):
                 results["instances"] = measure_instances(programs, environment)
             else:
                 results["loaded"] = measure_loaded(programs, environment, counts)
+                say("bench: redaction and audit")
+                results["accounting"] = measure_accounting(programs, plugin, environment, counts)
+        results["redaction"] = redact.measure(programs.redact, programs.go_redact, pathlib.Path(parent), counts)
     results["load"].append(os.getloadavg()[0])
     return results
 
