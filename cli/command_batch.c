@@ -293,7 +293,8 @@ static int run(const struct options *given) {
         if (code == EXIT_OK)
             code = run_batch(&batch);
         session_wake_on_signal(-1);
-        if (batch.session.metrics && !metrics_file_write("batch", options.metrics_path, batch.session.metrics))
+        if (batch.session.metrics &&
+            !metrics_file_write("batch", options.metrics_path, batch.session.metrics))
             code = EXIT_FAILED;
         code = session_close(&batch.session, code);
         close(batch.wake_fd);

@@ -43,10 +43,10 @@ struct options {
     bool record_secrets;
     int64_t jobs; /* of batch; 0: not given */
     bool ordered;
-    const char *audit_path;   /* NULL: no audit file */
-    bool explain, learn;      /* of observe */
-    bool logs_json;           /* standard error has objects only */
-    const char *metrics_path; /* of batch; NULL: none is written */
+    const char *audit_path;             /* NULL: no audit file */
+    bool explain, learn;                /* of observe */
+    bool logs_json;                     /* standard error has objects only */
+    const char *metrics_path;           /* of batch; NULL: none is written */
     struct string_list patterns, paths; /* of redact, as the following */
     struct string_list secret_variables, secret_files;
     const char *rules_file;

@@ -119,7 +119,8 @@ char *session_missing_pin(const struct session *session, const struct options *o
 static void list_protected(const struct session *session, const struct options *options,
                            struct string_list *out) {
     static const char *const places[][2] = {{"XDG_CONFIG_HOME", "reglet"}, {"HOME", ".reglet"}};
-    const char *const files[] = {session->config.path, options->record_path, options->replay_path, options->ca_file, options->audit_path};
+    const char *const files[] = {session->config.path, options->record_path, options->replay_path,
+                                 options->ca_file, options->audit_path};
     for (size_t i = 0; i < ARRAY_LEN(places); i++) {
         const char *directory = getenv(places[i][0]);
         if (directory && *directory == '/')

@@ -98,8 +98,8 @@ static void evidence(const char *bytes, size_t size, bool v2, uint64_t max_bytes
     reglet_result *result = NULL;
     reglet_error *error = NULL;
     size_t json_size = 0, part_size = 0;
-    reglet_status status = (v2 ? reglet__result_from_evidence_v2
-                               : reglet__result_from_evidence_v1)(bytes, size, max_bytes, NULL, &result, &error);
+    reglet_status status = (v2 ? reglet__result_from_evidence_v2 : reglet__result_from_evidence_v1)(
+        bytes, size, max_bytes, NULL, &result, &error);
     if (status != REGLET_OK) {
         require_refusal(status, error, REGLET_ERR_BAD_OUTPUT);
         return;

@@ -62,8 +62,8 @@ struct reglet__host {
     size_t environment_count;
 
     struct reglet__quotas *quotas; /* the call's */
-    unsigned said;    /* events of the library about this call's requests so far */
-    bool answering;   /* the guest's allocate runs */
+    unsigned said;                 /* events of the library about this call's requests so far */
+    bool answering;                /* the guest's allocate runs */
 
     /* An event: level, source, message, request id (of the request, or NULL) and attributes are filled in. Called on the
      * call's thread. */

@@ -29,7 +29,7 @@ struct reglet__host_request {
     int64_t started;                    /* reglet__now() */
     struct reglet__json *response;      /* an object; what `serve` adds to */
     bool is_question;                   /* it only asks what would be decided */
-    bool ended; /* the call was ended by reglet__guest_stop(): nothing is answered */
+    bool ended;                         /* the call was ended by reglet__guest_stop(): nothing is answered */
 };
 
 /* A function's status when it is over and the response says so; passed on like any other that is not REGLET_OK. */

@@ -46,7 +46,7 @@ struct limits {
     uint64_t result_bytes;
     uint64_t evidence_bytes;
     uint64_t quotas[REGLET__QUOTA_COUNT]; /* of one call */
-    int64_t timeout_ms; /* -1: none */
+    int64_t timeout_ms;                   /* -1: none */
     uint64_t image_age_ms;
     uint64_t image_calls; /* 0: no images */
     bool prime_images;
@@ -81,7 +81,7 @@ struct reglet_runtime {
     reglet_log_fn log;
     void *log_user_data;
     _Atomic(reglet_redactor *) redactor; /* referenced; NULL: the default one, when it is needed */
-    reglet_audit_fn audit;     /* or NULL */
+    reglet_audit_fn audit;               /* or NULL */
     void *audit_user_data;
 
     struct reglet__permits permits; /* to run guest code: max_concurrent_calls */

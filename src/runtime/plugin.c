@@ -234,8 +234,8 @@ reglet_status reglet_plugin_schema(reglet_plugin *plugin, const reglet_call_opti
 }
 
 /* Runs observe and turns whatever comes of it into a result. */
-static reglet_status run_observe(const struct visit *visit, const char *config, size_t size,
-                                 bool replays, reglet_result **out, reglet_error **err) {
+static reglet_status run_observe(const struct visit *visit, const char *config, size_t size, bool replays,
+                                 reglet_result **out, reglet_error **err) {
     const struct reglet__policy *policy = NULL; /* a replay grants nothing, for it reaches nothing */
     reglet_status status = replays ? REGLET_OK : reglet__visit_policy(visit, &policy, err);
     if (status != REGLET_OK)

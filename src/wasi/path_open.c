@@ -164,18 +164,16 @@ static int open_or_create(struct reglet__wasi *wasi, const struct wish *wish, co
 /* Puts what was opened into the table. */
 static void install(struct reglet__wasi *wasi, const struct wish *wish, const struct opened *opened,
                     uint32_t number) {
-    wasi->fds[number] =
-        (struct reglet__wasi_fd){.kind = opened->directory ? REGLET__WASI_DIRECTORY : REGLET__WASI_FILE,
-                                 .host = opened->host,
-                                 .unrestricted = wish->directory->unrestricted,
-                                 .filetype = opened->filetype,
-                                 .flags = opened->directory ? 0 : (uint16_t)wish->fdflags,
-                                 .rights = rights_on(wish, opened->filetype),
-                                 .inheriting = wish->inheriting & wish->directory->inheriting,
-                                 .listing = -1,
-                                 .kept = opened->directory
-                                             ? NULL
-                                             : reglet__decisions_keep(wasi->options->decisions)};
+    wasi->fds[number] = (struct reglet__wasi_fd){
+        .kind = opened->directory ? REGLET__WASI_DIRECTORY : REGLET__WASI_FILE,
+        .host = opened->host,
+        .unrestricted = wish->directory->unrestricted,
+        .filetype = opened->filetype,
+        .flags = opened->directory ? 0 : (uint16_t)wish->fdflags,
+        .rights = rights_on(wish, opened->filetype),
+        .inheriting = wish->inheriting & wish->directory->inheriting,
+        .listing = -1,
+        .kept = opened->directory ? NULL : reglet__decisions_keep(wasi->options->decisions)};
 }
 
 static uint64_t rights_needed(uint32_t oflags) {

@@ -51,7 +51,7 @@ struct reglet__wasi {
     struct reglet__wasi_fd *fds;
     size_t fd_count;
     struct reglet__buf lines[2]; /* the unfinished lines of stdout and stderr */
-    const char **environment; /* what the policy lets through; made when it is first asked for */
+    const char **environment;    /* what the policy lets through; made when it is first asked for */
     size_t environment_count;
     bool host_missing_said;
 };

@@ -90,7 +90,8 @@ static reglet_status evidence(reglet_error **err) {
         "{\"status\":false,\"error\":{\"message\":\"m\",\"is_timeout\":true,\"wrapped\":{\"message\":\"w\"},\"details\":"
         "{\"a\":1}},\"data\":{\"a\":\"b\",\"a\":[1]},\"raw\":\"r\"}";
     reglet_result *out = NULL;
-    reglet_status status = reglet__result_from_evidence_v1(json, sizeof json - 1, UINT64_MAX, NULL, &out, err);
+    reglet_status status =
+        reglet__result_from_evidence_v1(json, sizeof json - 1, UINT64_MAX, NULL, &out, err);
     assert_true((status == REGLET_OK) == (out != NULL));
     reglet_result_free(out);
     return status;
