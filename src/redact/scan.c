@@ -8,10 +8,17 @@
 
 enum { KEYWORD_UNKNOWN, KEYWORD_PRESENT, KEYWORD_ABSENT };
 
+/* Neighbouring places at which matches of one rule end. */
+struct ends {
+    size_t from, to; /* both included */
+    size_t next;     /* in its region, counted from 1; 0: the last */
+};
+
 /* Part of the text in which matches of one rule lie. */
 struct region {
     size_t from, to;
-    uint32_t rule; /* index in the set */
+    size_t first_ends, last_ends; /* counted from 1 */
+    uint32_t rule;                /* index in the set */
 };
 
 /* What one scan knows of one rule. */
@@ -27,6 +34,8 @@ struct reglet__scan {
     struct progress *progress; /* of the rules of the set that is scanned */
     struct region *regions;
     size_t count, room;
+    struct ends *ends;
+    size_t ends_count, ends_room;
 };
 
 /* Of one set in one text. */
@@ -44,6 +53,7 @@ void reglet__scan_free(struct reglet__scan *scan) {
     hs_free_scratch(scan->scratch);
     free(scan->progress);
     free(scan->regions);
+    free(scan->ends);
     free(scan);
 }
 
@@ -73,16 +83,46 @@ static int32_t number_of(const struct reglet__scan_rules *rules, size_t rule) {
     return rules->numbers ? rules->numbers[rule] : rules->first + (int32_t)rule;
 }
 
+/* One more item in a list of `count`, for which there was `room`. */
+static bool make_room(void **items, size_t size, size_t count, size_t *room) {
+    if (count < *room)
+        return true;
+    size_t more = *room ? 2 * *room : 64;
+    void *larger = realloc(*items, more * size);
+    if (!larger)
+        return false;
+    *items = larger;
+    *room = more;
+    return true;
+}
+
 static struct region *add_region(struct reglet__scan *scan) {
-    if (scan->count == scan->room) {
-        size_t room = scan->room ? 2 * scan->room : 64;
-        struct region *regions = realloc(scan->regions, room * sizeof *regions);
-        if (!regions)
-            return NULL;
-        scan->regions = regions;
-        scan->room = room;
+    void *regions = scan->regions;
+    bool done = make_room(&regions, sizeof *scan->regions, scan->count, &scan->room);
+    scan->regions = regions;
+    return done ? &scan->regions[scan->count++] : NULL;
+}
+
+/* Those that come late, at the end of the text, stretch the last ones: nobody minds a place at which no match ends. */
+static bool add_end(struct reglet__scan *scan, struct region *region, size_t end) {
+    struct ends *last = region->last_ends > 0 ? &scan->ends[region->last_ends - 1] : NULL;
+    if (last && end <= last->to + 1) {
+        last->from = end < last->from ? end : last->from;
+        last->to = end > last->to ? end : last->to;
+        return true;
     }
-    return &scan->regions[scan->count++];
+    void *ends = scan->ends;
+    bool done = make_room(&ends, sizeof *scan->ends, scan->ends_count, &scan->ends_room);
+    scan->ends = ends;
+    if (!done)
+        return false;
+    scan->ends[scan->ends_count++] = (struct ends){end, end, 0};
+    if (last)
+        scan->ends[region->last_ends - 1].next = scan->ends_count;
+    else
+        region->first_ends = scan->ends_count;
+    region->last_ends = scan->ends_count;
+    return true;
 }
 
 /* Bytes that a match of a rule may have, as far as matches are looked for. */
@@ -105,7 +145,7 @@ static int on_end(unsigned rule, unsigned long long from, unsigned long long to,
         if (start <= last->to) {
             last->from = start < last->from ? start : last->from;
             last->to = end > last->to ? end : last->to;
-            return 0;
+            return !add_end(pass->scan, last, end);
         }
     } else if (number_of(pass->rules, rule) < 0) {
         return 0;
@@ -113,9 +153,9 @@ static int on_end(unsigned rule, unsigned long long from, unsigned long long to,
     struct region *region = add_region(pass->scan);
     if (!region)
         return 1;
-    *region = (struct region){start, end, rule};
+    *region = (struct region){.from = start, .to = end, .rule = rule};
     progress->region = pass->scan->count;
-    return 0;
+    return !add_end(pass->scan, region, end);
 }
 
 /* Most rules' keywords are part of what they match: the region is looked at first, the text once. */
@@ -134,32 +174,55 @@ static bool has_keyword(const struct pass *pass, const struct region *region) {
 }
 
 /*
+ * Up to where a longer match that begins where `match` does may end. So many ends ahead are looked at, and as far as the match is
+ * long: however many matches there are, each part of the text is looked at for that many of them only, and the work stays linear.
+ */
+static size_t look_ahead(const struct pass *pass, const struct region *region,
+                         const struct reglet__pattern_match *match, size_t *cursor) {
+    const struct ends *all = pass->scan->ends;
+    size_t most = match->start + reach_of(&pass->rules->set->entries[region->rule]);
+    size_t length = match->end - match->start, to = match->end, count = 0;
+    while (*cursor > 0 && all[*cursor - 1].to + REGLET__REDACT_OVERLAP_BYTES <= match->end)
+        *cursor = all[*cursor - 1].next;
+    for (size_t i = *cursor; i > 0 && all[i - 1].from <= most; i = all[i - 1].next) {
+        const struct ends *ends = &all[i - 1];
+        if (ends->to <= match->end)
+            continue;
+        size_t first = ends->from > to ? ends->from : to + 1, last = ends->to < most ? ends->to : most;
+        bool near = first <= match->end + length;
+        if (count >= REGLET__REDACT_ENDS_AHEAD && !near)
+            break;
+        size_t enough =
+            count < REGLET__REDACT_ENDS_AHEAD ? first + (REGLET__REDACT_ENDS_AHEAD - count) : first;
+        if (near && enough < match->end + length)
+            enough = match->end + length;
+        count += last - first + 1;
+        to = last < enough ? last : enough;
+    }
+    return to;
+}
+
+/*
  * The next match in a region. It is looked for in a window that grows, so that a match costs in proportion to its length even
- * where a pattern has to look far ahead to rule something longer out. A match is one when the window would have held the longest
- * that can begin there, or before: what is optional at its end is not cut off, and no longer one before it is missed. Looking so
- * far ahead of every match is what a region has `ahead` bytes for. When they are used up, it is full of beginnings that
- * no text has by chance, and all that is left of it is taken for secret: the work stays linear, and nothing is shown.
+ * where a pattern has to look far ahead to rule something longer out; and once more where a longer one may end, so that what is
+ * optional at its end is not cut off.
  */
 static enum reglet__pattern_result find_next(const struct pass *pass, const struct reglet__pattern *pattern,
-                                             const struct region *region, size_t from, size_t *ahead,
+                                             const struct region *region, size_t from, size_t *cursor,
                                              struct reglet__pattern_match *match) {
-    const struct reglet__ruleset_entry *entry = &pass->rules->set->entries[region->rule];
+    unsigned group = pass->rules->set->entries[region->rule].rule->group;
     for (size_t window = REGLET__REDACT_WINDOW_BYTES;;) {
         bool all = region->to - from <= window;
         size_t to = all ? region->to : from + window;
         enum reglet__pattern_result result =
-            reglet__pattern_find(pattern, pass->text, pass->size, from, to, entry->rule->group, match);
+            reglet__pattern_find(pattern, pass->text, pass->size, from, to, group, match);
         if (all || result == REGLET__PATTERN_NO_MEMORY)
             return result;
-        size_t needed =
-            result == REGLET__PATTERN_YES ? match->start - from + reach_of(entry) + 1 : 2 * window;
+        size_t needed = 2 * window;
+        if (result == REGLET__PATTERN_YES)
+            needed = look_ahead(pass, region, match, cursor) - from;
         if (needed <= window)
             return result;
-        if (result == REGLET__PATTERN_YES && needed - window > *ahead) {
-            match->end = match->secret_end = region->to;
-            return result;
-        }
-        *ahead -= result == REGLET__PATTERN_YES ? needed - window : 0;
         window = needed;
     }
 }
@@ -196,9 +259,9 @@ static reglet_status search_region(const struct pass *pass, const struct region 
     struct reglet__pattern_match match;
     enum reglet__pattern_result found = REGLET__PATTERN_NO;
     size_t at = region->from > progress->done ? region->from : progress->done;
-    size_t ahead = (region->to - region->from) * REGLET__REDACT_AHEAD_TIMES;
+    size_t cursor = region->first_ends; /* the ends that are still ahead */
     for (; at < region->to; at = at < progress->done ? progress->done : at) {
-        found = find_next(pass, pattern, region, at, &ahead, &match);
+        found = find_next(pass, pattern, region, at, &cursor, &match);
         if (found != REGLET__PATTERN_YES)
             break;
         at = next_start(&match);
@@ -236,7 +299,7 @@ static reglet_status search_regions(const struct pass *pass) {
 static void forget(struct reglet__scan *scan) {
     for (size_t i = 0; i < scan->count; i++)
         scan->progress[scan->regions[i].rule] = (struct progress){0};
-    scan->count = 0;
+    scan->count = scan->ends_count = 0;
 }
 
 static reglet_status scan_set(const struct pass *pass) {

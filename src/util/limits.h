@@ -125,8 +125,8 @@ enum {
     REGLET__REDACT_LINE_BYTES = 4096,  /* before and behind a match that exceptions for lines look at */
     REGLET__REDACT_HEADER_BYTES = 256, /* of one header line in the armor of a key */
     REGLET__REDACT_WINDOW_BYTES = 256, /* that are searched first for the next match; then twice as many */
-    REGLET__REDACT_AHEAD_TIMES =
-        256, /* its own size that a text may be looked at again behind matches, for what would make them longer */
+    REGLET__REDACT_ENDS_AHEAD =
+        256, /* places behind a match that are looked at for the end of a longer one */
     REGLET__REDACT_OVERLAP_BYTES = 64,       /* behind a secret that may begin the next match too */
     REGLET__REDACT_IDLE_SCANS = 16,          /* that one redactor keeps for the next texts */
     REGLET__MAX_REDACT_PATH_SEGMENTS = 4096, /* names and indexes in all paths of one redactor */
