@@ -168,14 +168,14 @@ reglet_status reglet_plugin_grants(reglet_plugin *plugin, const reglet_call_opti
         return status;
     struct listing *listing = calloc(1, sizeof *listing);
     status = listing ? list(&visit, listing, err) : reglet__fail_memory(err);
-    reglet__visit_end(&visit);
+    reglet__visit_end(&visit, status, err);
     if (status == REGLET_OK) {
         listing->public.struct_size = sizeof listing->public;
         *out = &listing->public;
     } else if (listing) {
         reglet_grants_free(&listing->public);
     }
-    return reglet__screened(plugin->runtime, status, err);
+    return status;
 }
 
 void reglet_grants_free(const reglet_grants *grants) {
@@ -287,12 +287,12 @@ reglet_status reglet_plugin_ask(reglet_plugin *plugin, const char *request, cons
         return status;
     struct verdict *answer = calloc(1, sizeof *answer);
     status = answer ? decide(&visit, request, answer, err) : reglet__fail_memory(err);
-    reglet__visit_end(&visit);
+    reglet__visit_end(&visit, status, err);
     if (status == REGLET_OK)
         *out = &answer->public;
     else if (answer)
         reglet_decision_free(&answer->public);
-    return reglet__screened(plugin->runtime, status, err);
+    return status;
 }
 
 void reglet_decision_free(const reglet_decision *decision) {

@@ -141,6 +141,5 @@ reglet_status reglet_plugin_run_command(reglet_plugin *plugin, const reglet_comm
     visit.meter = &meter;
     status = run_to_exit(&visit, &options, out_exit_code, err);
     reglet__meter_end(&meter, plugin->metrics, status, status == REGLET_OK && *out_exit_code != 0);
-    reglet__visit_end(&visit);
-    return reglet__screened(plugin->runtime, status, err);
+    return reglet__visit_end(&visit, status, err);
 }

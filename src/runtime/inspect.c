@@ -199,10 +199,10 @@ reglet_status reglet_plugin_inspect(reglet_plugin *plugin, const reglet_call_opt
         return status;
     struct reglet__inspected *inspected = reglet__inspected_new();
     status = inspected ? inspect(&visit, inspected, err) : reglet__fail_memory(err);
-    reglet__visit_end(&visit);
+    reglet__visit_end(&visit, status, err);
     if (status == REGLET_OK)
         *out = &inspected->public;
     else if (inspected)
         reglet_inspection_free(&inspected->public);
-    return reglet__screened(plugin->runtime, status, err);
+    return status;
 }

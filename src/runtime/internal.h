@@ -123,9 +123,6 @@ const char *reglet__screen_text(const reglet_runtime *runtime, const char *text,
 /* An error that may quote what a guest said: its message, redacted. Returns how many secrets it had. NULL is allowed. */
 uint64_t reglet__screen_error(const reglet_runtime *runtime, reglet_error *error);
 
-/* What a public function ends with: its error, redacted. */
-reglet_status reglet__screened(const reglet_runtime *runtime, reglet_status status, reglet_error **err);
-
 /* What evidence passes; see abi.h. user_data is the runtime. */
 reglet_status reglet__screen_evidence(void *user_data, struct reglet__arena *arena,
                                       struct reglet__json *evidence, uint64_t *replaced);
@@ -246,7 +243,11 @@ enum visit_kind {
  */
 reglet_status reglet__visit_begin(reglet_plugin *plugin, const reglet_call_options *options,
                                   enum visit_kind kind, struct visit *visit, reglet_error **err);
-void reglet__visit_end(struct visit *visit);
+/*
+ * Ends a call that returns `status`, and screens what it says. It may give back the last reference to the plugin, which the
+ * call has to be done with. Returns `status`.
+ */
+reglet_status reglet__visit_end(struct visit *visit, reglet_status status, reglet_error **err);
 
 /*
  * Before guest code runs: waits for a permit. *taken is whether one is to be given back: a nested visit takes none, for what

@@ -153,6 +153,24 @@ static reglet_status enter(struct visit *visit, reglet_error **err) {
     return REGLET_OK;
 }
 
+static void leave(struct visit *visit) {
+    reglet_runtime *runtime = visit->plugin->runtime;
+    if (visit->has_permit)
+        reglet__permits_give(&runtime->permits);
+    depth--;
+    reglet_cancel_token_unref(visit->interrupt.token);
+    reglet__image_unref(visit->start.image);
+    reglet__module_unref(visit->module);
+    reglet__version_unref(visit->version);
+    /* A call counts itself out and then looks; who frees says so and then counts: one of the two sees the other. */
+    if (atomic_fetch_sub(&runtime->calls, 1) == 1 && atomic_load(&runtime->freeing)) {
+        pthread_mutex_lock(&runtime->lock);
+        pthread_cond_signal(&runtime->idle);
+        pthread_mutex_unlock(&runtime->lock);
+    }
+    reglet_plugin_unref(visit->plugin);
+}
+
 reglet_status reglet__visit_begin(reglet_plugin *plugin, const reglet_call_options *options,
                                   enum visit_kind kind, struct visit *visit, reglet_error **err) {
     *visit = (struct visit){0};
@@ -172,26 +190,15 @@ reglet_status reglet__visit_begin(reglet_plugin *plugin, const reglet_call_optio
     if (status == REGLET_OK)
         status = enter(visit, err);
     if (status != REGLET_OK)
-        reglet__visit_end(visit);
+        leave(visit);
     return status;
 }
 
-void reglet__visit_end(struct visit *visit) {
-    reglet_runtime *runtime = visit->plugin->runtime;
-    if (visit->has_permit)
-        reglet__permits_give(&runtime->permits);
-    depth--;
-    reglet_cancel_token_unref(visit->interrupt.token);
-    reglet__image_unref(visit->start.image);
-    reglet__module_unref(visit->module);
-    reglet__version_unref(visit->version);
-    /* A call counts itself out and then looks; who frees says so and then counts: one of the two sees the other. */
-    if (atomic_fetch_sub(&runtime->calls, 1) == 1 && atomic_load(&runtime->freeing)) {
-        pthread_mutex_lock(&runtime->lock);
-        pthread_cond_signal(&runtime->idle);
-        pthread_mutex_unlock(&runtime->lock);
-    }
-    reglet_plugin_unref(visit->plugin);
+reglet_status reglet__visit_end(struct visit *visit, reglet_status status, reglet_error **err) {
+    if (status != REGLET_OK && err)
+        reglet__screen_error(visit->plugin->runtime, *err);
+    leave(visit);
+    return status;
 }
 
 /* --- Public calls ---------------------------------------------------------------------------------------- */
@@ -213,8 +220,7 @@ reglet_status reglet_plugin_describe(reglet_plugin *plugin, const reglet_call_op
     status = reglet__visit_description(&visit, &kept, err);
     if (status == REGLET_OK)
         *out = reglet__description_ref(kept);
-    reglet__visit_end(&visit);
-    return reglet__screened(plugin->runtime, status, err);
+    return reglet__visit_end(&visit, status, err);
 }
 
 reglet_status reglet_plugin_schema(reglet_plugin *plugin, const reglet_call_options *call,
@@ -229,8 +235,7 @@ reglet_status reglet_plugin_schema(reglet_plugin *plugin, const reglet_call_opti
     status = reglet__visit_schema(&visit, &kept, err);
     if (status == REGLET_OK)
         *out = reglet__schema_ref(kept);
-    reglet__visit_end(&visit);
-    return reglet__screened(plugin->runtime, status, err);
+    return reglet__visit_end(&visit, status, err);
 }
 
 /* Runs observe and turns whatever comes of it into a result. */
@@ -286,9 +291,8 @@ static reglet_status observe(struct visit *visit, const reglet_config *config, s
 }
 
 /* One deadline and one token end a call, also while it waits to begin: what they do is in the result in any case. */
-static reglet_status conclude(const reglet_runtime *runtime, reglet_status status, reglet_error *error,
+static reglet_status conclude(reglet_status status, reglet_error *error, uint64_t redactions,
                               uint32_t exit_code, reglet_result **out, reglet_error **err) {
-    uint64_t redactions = reglet__screen_error(runtime, error);
     if (!is_plugins_doing(status)) {
         if (err)
             *err = error;
@@ -312,6 +316,7 @@ reglet_status reglet_plugin_observe(reglet_plugin *plugin, const reglet_config *
     struct tape tape;
     reglet_error *error = NULL;
     uint32_t exit_code = 0;
+    uint64_t redactions = 0;
     reglet_status status = reglet__tape_take(call, &tape, &error);
     if (status == REGLET_OK)
         status = reglet__visit_begin(plugin, call, VISIT_RUNS, &visit, &error);
@@ -326,9 +331,10 @@ reglet_status reglet_plugin_observe(reglet_plugin *plugin, const reglet_config *
         if (result)
             *out = result;
         reglet__compilation_improve(visit.version->compilation);
-        reglet__visit_end(&visit);
+        redactions = reglet__screen_error(plugin->runtime, error);
+        reglet__visit_end(&visit, status, NULL); /* which may have been all that the plugin was kept for */
     }
-    return status == REGLET_OK ? REGLET_OK : conclude(plugin->runtime, status, error, exit_code, out, err);
+    return status == REGLET_OK ? REGLET_OK : conclude(status, error, redactions, exit_code, out, err);
 }
 
 reglet_status reglet_plugin_optimize(reglet_plugin *plugin, const reglet_call_options *call,
@@ -341,6 +347,5 @@ reglet_status reglet_plugin_optimize(reglet_plugin *plugin, const reglet_call_op
     if (status != REGLET_OK)
         return status;
     status = reglet__compilation_wait_improved(visit.version->compilation, &visit.interrupt, err);
-    reglet__visit_end(&visit);
-    return reglet__screened(plugin->runtime, status, err);
+    return reglet__visit_end(&visit, status, err);
 }

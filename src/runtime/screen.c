@@ -43,12 +43,6 @@ uint64_t reglet__screen_error(const reglet_runtime *runtime, reglet_error *error
     return tally.count;
 }
 
-reglet_status reglet__screened(const reglet_runtime *runtime, reglet_status status, reglet_error **err) {
-    if (status != REGLET_OK && err)
-        reglet__screen_error(runtime, *err);
-    return status;
-}
-
 reglet_status reglet__screen_evidence(void *user_data, struct reglet__arena *arena,
                                       struct reglet__json *evidence, uint64_t *replaced) {
     struct reglet__redact_tally tally = {0};
