@@ -73,8 +73,7 @@ static struct event *copy_event(const struct events *events, const reglet_log_ev
     struct event *event = malloc(fixed + attrs_size(given) + message_size + id_size + 2);
     if (!event)
         return NULL;
-    *event = (struct event){
-        .public = *given, .stream = stream, .attrs = (reglet_log_attr *)((char *)event + fixed)};
+    *event = (struct event){.public = *given, .stream = stream, .attrs = (void *)((char *)event + fixed)};
     struct copy copy = {event, (char *)(event->attrs + given->attr_count)};
     reglet_redactor *redactor =
         given->attr_count ? reglet__runtime_redactor(events->visit->plugin->runtime) : NULL;

@@ -56,7 +56,7 @@ static size_t put(int reading, const struct event_text *text, struct reglet__buf
     size_t start = out->size;
     reglet__buf_append(out, text->text, text->size);
     if (separated && text->kind != TEXT_KEY)
-        reglet__buf_append(out, "\"\n" + !value, value ? 2 : 1);
+        reglet__buf_append(out, value ? "\"\n" : "\n", value ? 2 : 1);
     return start;
 }
 
