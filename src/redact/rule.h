@@ -6,7 +6,7 @@
 
 #include <reglet/error.h>
 
-/* What looks like a secret and is none. A text is let through when one of these says so, or all of those there are (`all`). */
+/* What looks like a secret and is none. It holds when a regex or a word says so; with `all`, when both sorts that there are do. */
 struct reglet__rule_exception {
     const char *const *regexes; /* NULL-terminated; or NULL */
     const char *const *words; /* NULL-terminated: what the secret contains, without regard to case; or NULL */
