@@ -44,6 +44,9 @@ enum { REGLET__REDACT_REPLACEMENT_SIZE = 48 };
 size_t reglet__redact_replacement(const reglet_redactor *redactor, const void *secret, size_t size,
                                   char out[REGLET__REDACT_REPLACEMENT_SIZE]);
 
+/* A number that changes when a known value is added: as long as it stays, a text without a secret has none. */
+uint64_t reglet__redact_edition(reglet_redactor *redactor);
+
 /* Adds to the number of times that a rule replaced something; for metrics. */
 void reglet__redact_count(reglet_redactor *redactor, int32_t rule, uint64_t times);
 /* That number. `rule` as above. */

@@ -24,6 +24,7 @@ struct reglet__redact_hash {
 struct reglet__redact_values {
     pthread_mutex_t lock;
     _Atomic(struct reglet__values *) current; /* NULL: none */
+    _Atomic(uint64_t) edition;                /* how often it was replaced */
     pthread_mutex_t adding;                   /* held while a new set is made */
 };
 

@@ -208,17 +208,49 @@ static void texts__are_redacted_and_clean(void **state) {
     assert_non_null(strstr(records.text, "fs_read|fs:read|/x/\\x1b[31m\\u202eb|denied|"));
 }
 
+/* Has the guest ask for the same so often, in one call. */
+static void ask_again_and_again(const char *name, unsigned times) {
+    char json[128];
+    reglet_config *config = NULL;
+    reglet_result *result = NULL;
+    int size = snprintf(json, sizeof json,
+                        "{\"function\":\"env_get\",\"request\":{\"name\":\"%s\"},\"times\":%u}", name, times);
+    assert_int_equal(reglet_config_parse(json, (size_t)size, &config, NULL), REGLET_OK);
+    assert_int_equal(reglet_plugin_observe(plugin, config, NULL, &result, NULL), REGLET_OK);
+    reglet_result_free(result);
+    reglet_config_free(config);
+}
+
+static reglet_redactor *told; /* the redactor of the next test */
+
+static void collect_and_tell(void *user_data, const reglet_audit_record *record) {
+    collect(user_data, record);
+    if (record->number == 2)
+        assert_int_equal(reglet_redactor_add_secret(told, "BATTERY_STAPLE", 14, NULL), REGLET_OK);
+}
+
+static void secret__that_becomes_known_is_in_no_record_after_that(void **state) {
+    (void)state;
+    reglet_redactor_options how = REGLET_REDACTOR_OPTIONS_INIT;
+    assert_int_equal(reglet_redactor_new(&how, &told, NULL), REGLET_OK);
+    reglet_runtime_options options = audited();
+    options.redactor = told;
+    options.audit = collect_and_tell;
+    grant_with(&options, "env:NOTHING", NULL);
+    ask_again_and_again("BATTERY_STAPLE", 4);
+    reglet_redactor_unref(told);
+    expect_records("env_get|env|BATTERY_STAPLE|denied|no grant covers it|env:BATTERY_STAPLE|0|0\n"
+                   "env_get|env|BATTERY_STAPLE|denied|no grant covers it|env:BATTERY_STAPLE|0|0\n"
+                   "env_get|env|[REDACTED]|denied|no grant covers it|env:[REDACTED]|0|0\n"
+                   "env_get|env|[REDACTED]|denied|no grant covers it|env:[REDACTED]|0|0\n",
+                   NULL);
+}
+
 static void flood__is_recorded_without_a_gap_and_its_log_says_what_was_left_out(void **state) {
     (void)state;
     size_t lines = 0;
     GRANT("env:NOTHING");
-    reglet_config *config = NULL;
-    static const char json[] = "{\"function\":\"env_get\",\"request\":{\"name\":\"HOME\"},\"times\":1200}";
-    assert_int_equal(reglet_config_parse(json, sizeof json - 1, &config, NULL), REGLET_OK);
-    reglet_result *result = NULL;
-    assert_int_equal(reglet_plugin_observe(plugin, config, NULL, &result, NULL), REGLET_OK);
-    reglet_result_free(result);
-    reglet_config_free(config);
+    ask_again_and_again("HOME", 1200);
     for (const char *at = records.text; (at = strchr(at, '\n')); at++)
         lines++;
     assert_int_equal(lines, 1200);
@@ -267,6 +299,7 @@ int main(void) {
         test(every_function__is_recorded_when_it_is_refused),
         test(special_addresses__are_recorded_as_refused_for_their_range),
         test(texts__are_redacted_and_clean),
+        test(secret__that_becomes_known_is_in_no_record_after_that),
         test(flood__is_recorded_without_a_gap_and_its_log_says_what_was_left_out),
         cmocka_unit_test(record__becomes_one_line_of_json),
     };
