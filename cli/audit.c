@@ -9,7 +9,9 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 struct audit {
@@ -32,12 +34,28 @@ static int refuse(const struct options *options, const char *path, const char *w
     return EXIT_BAD_USAGE;
 }
 
-/* A line that a full disk cut off must not have the next one behind it. */
-static bool end_last_line(int fd, const struct stat *file) {
+/* Waits for one that looks, which takes it microseconds, but for no stranger's lock. */
+static void join_writers(int fd) {
+    const struct timespec pause = {.tv_nsec = 1000000};
+    for (int tries = 0; flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK && tries < 100; tries++)
+        nanosleep(&pause, NULL);
+}
+
+/*
+ * A line that a full disk cut off must not have the next one behind it. While others write, the last byte may be the middle of a
+ * line that they are at: so each process that writes holds a shared lock, and only one that is alone looks. On a file system
+ * without locks each one looks.
+ */
+static bool end_last_line(int fd) {
+    struct stat file;
     char last = '\n';
-    if (file->st_size > 0 && pread(fd, &last, 1, file->st_size - 1) < 0)
+    bool alone = flock(fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK;
+    if (alone && (fstat(fd, &file) != 0 || (file.st_size > 0 && pread(fd, &last, 1, file.st_size - 1) < 0)))
         return false;
-    return last == '\n' || write(fd, "\n", 1) == 1;
+    if (last != '\n' && write(fd, "\n", 1) != 1)
+        return false;
+    join_writers(fd);
+    return true;
 }
 
 /* O_NONBLOCK: a FIFO is refused and not waited for. */
@@ -54,7 +72,7 @@ static int open_file(const struct options *options, struct audit *audit) {
         return refuse(options, path, strerror(errno));
     if (!S_ISREG(file.st_mode))
         return refuse(options, path, "it is no regular file");
-    return end_last_line(audit->fd, &file) ? EXIT_OK : refuse(options, path, strerror(errno));
+    return end_last_line(audit->fd) ? EXIT_OK : refuse(options, path, strerror(errno));
 }
 
 /* What is not recorded is not done: the calls end. */
