@@ -16,7 +16,8 @@ static char *count_text(uint64_t count, const char *one, const char *many) {
 /* ---- what it is ---- */
 
 static void add_kind(struct table *table, const reglet_inspection *inspection) {
-    _cleanup_free_ char *abi = inspection->abi_generation == 0
+    _cleanup_free_ char *abi = inspection->interface ? format_text("component, %s", inspection->interface)
+                               : inspection->abi_generation == 0
                                    ? format_text("none: it is no plugin")
                                    : format_text("v%d", inspection->abi_generation);
     table_add_row(table, "abi", abi);
@@ -101,6 +102,18 @@ static void print_rest(uint64_t count, size_t shown) {
         printf("… %" PRIu64 " more; --format json lists more of them\n", count - shown);
 }
 
+/* Types of a component have all parts of their records in them. */
+static void add_type(struct table *table, const char *type) {
+    enum { MOST = 60 };
+    size_t size = type ? strlen(type) : 0;
+    if (size <= MOST) {
+        table_add_text(table, type ? type : "");
+        return;
+    }
+    _cleanup_free_ char *cut = format_text("%.*s…", MOST, type);
+    table_add_text(table, cut);
+}
+
 static void print_imports(const reglet_inspection *inspection) {
     struct table table = {.columns = 4};
     static const char *const heads[] = {"IMPORT", "FROM", "PROVIDED BY", "TYPE"};
@@ -111,7 +124,7 @@ static void print_imports(const reglet_inspection *inspection) {
         table_add_text(&table, inspection->imports[i].name);
         table_add_text(&table, inspection->imports[i].module);
         table_add_text(&table, provider_text(inspection->imports[i].provider));
-        table_add_text(&table, inspection->imports[i].type);
+        add_type(&table, inspection->imports[i].type);
     }
     putchar('\n');
     table_print(&table, stdout);
@@ -120,16 +133,18 @@ static void print_imports(const reglet_inspection *inspection) {
 }
 
 static void print_exports(const reglet_inspection *inspection) {
-    struct table table = {.columns = 3};
-    static const char *const heads[] = {"EXPORT", "KIND", "TYPE"};
-    for (size_t i = 0; i < ARRAY_LEN(heads); i++)
+    bool of_interface = inspection->interface != NULL;
+    struct table table = {.columns = of_interface ? 4 : 3};
+    static const char *const heads[] = {"EXPORT", "KIND", "TYPE", "OF"};
+    for (size_t i = 0; i < table.columns; i++)
         table_add_text(&table, heads[i]);
     size_t shown = inspection->export_count < MOST_ROWS ? inspection->export_count : (size_t)MOST_ROWS;
     for (size_t i = 0; i < shown; i++) {
-        const char *type = inspection->exports[i].type;
         table_add_text(&table, inspection->exports[i].name);
         table_add_text(&table, inspection->exports[i].kind);
-        table_add_text(&table, type ? type : "");
+        add_type(&table, inspection->exports[i].type);
+        if (of_interface)
+            table_add_text(&table, inspection->exports[i].interface ? inspection->exports[i].interface : "");
     }
     putchar('\n');
     table_print(&table, stdout);

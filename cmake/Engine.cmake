@@ -18,6 +18,8 @@ else()
 endif()
 target_link_libraries(reglet_engine INTERFACE m dl)
 
+file(GLOB engine_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/engine/src/*.rs)
+
 # A change of the crate makes the next build configure again, and so build the engine again.
 set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS
-  engine/build.sh engine/build.rs engine/Cargo.toml engine/Cargo.lock engine/reglet_engine.h engine/src/lib.rs)
+  engine/build.sh engine/build.rs engine/Cargo.toml engine/Cargo.lock engine/reglet_engine.h ${engine_sources})

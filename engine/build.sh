@@ -21,7 +21,7 @@ fi
 cache=${REGLET_ENGINE_CACHE:-${XDG_CACHE_HOME:-${HOME:+$HOME/.cache}}}
 [ -n "$cache" ] || fail "neither HOME nor XDG_CACHE_HOME is set; REGLET_ENGINE_CACHE must name a folder to build in"
 [ -n "${REGLET_ENGINE_CACHE-}" ] || cache=$cache/reglet-build
-inputs=(Cargo.toml Cargo.lock build.rs build.sh reglet_engine.h src/lib.rs src/rewrite.rs)
+inputs=(Cargo.toml Cargo.lock build.rs build.sh reglet_engine.h src/*.rs)
 key=$({ cat "${inputs[@]}"; rustc -vV; printf '%s' "${RUSTFLAGS-}"; } | sha256sum | cut -c1-16)
 mkdir -p "$cache"
 cache=$(cd "$cache" && pwd)

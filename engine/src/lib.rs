@@ -4,7 +4,10 @@
 //! to itself; each type that is opened here holds just the one field that is meant, and `sole_field` checks at
 //! compile time that there is no room for another.
 
+mod component;
 mod rewrite;
+mod types;
+mod wasi;
 
 use libc::{PRIO_PROCESS, setpriority};
 use rayon::ThreadPoolBuilder;
@@ -13,7 +16,9 @@ use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::os::fd::BorrowedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Once;
 use wasmtime::{Config, Engine, Module, ResourceLimiter, Store};
+pub use component::*;
 pub use rewrite::*;
 pub use wasmtime_c_api::*;
 
@@ -25,6 +30,7 @@ macro_rules! sole_field {
         );
     };
 }
+pub(crate) use sole_field;
 sole_field!(wasm_config_t, Config);
 sole_field!(wasm_engine_t, Engine);
 sole_field!(wasmtime_module_t, Module);
@@ -38,6 +44,7 @@ pub unsafe extern "C" fn reglet_engine_new(
     out: &mut *mut wasm_engine_t,
 ) -> Option<Box<wasmtime_error_t>> {
     let mut config: Box<Config> = unsafe { Box::from_raw(Box::into_raw(config).cast()) };
+    keep_compilers_quiet();
     config.generate_address_map(false); // a trap's function is known without it; its offset nobody asks for
     match Engine::new(&config) {
         Ok(engine) => {
@@ -47,6 +54,8 @@ pub unsafe extern "C" fn reglet_engine_new(
         Err(error) => Some(Box::new(error.into())),
     }
 }
+
+const COMPILER_THREAD: &str = "reglet-compiler";
 
 /// Compiles a module on threads of its own. `wasmtime_module_new` compiles on one pool of the whole process, where a
 /// few small modules that take minutes keep every other one waiting, even after their own loads were given up.
@@ -62,10 +71,18 @@ pub unsafe extern "C" fn reglet_engine_module_new(
 ) -> Option<Box<wasmtime_error_t>> {
     let engine = opened(engine);
     let bytes = unsafe { std::slice::from_raw_parts(wasm, size) };
-    let compile = || Module::from_binary(engine, bytes);
+    let module = compile_on_own_threads(threads, nice, || Module::from_binary(engine, bytes));
+    answer(module.map(|module| Box::into_raw(Box::new(module)).cast()), out)
+}
+
+fn compile_on_own_threads<T: Send>(
+    threads: usize,
+    nice: i32,
+    compile: impl FnOnce() -> wasmtime::Result<T> + Send,
+) -> wasmtime::Result<T> {
     let pool = ThreadPoolBuilder::new()
         .num_threads(threads)
-        .thread_name(|_| "reglet-compiler".into())
+        .thread_name(|_| COMPILER_THREAD.into())
         .start_handler(move |_| {
             unsafe { setpriority(PRIO_PROCESS, 0, nice) }; // on Linux of this thread; a refusal costs nothing but speed
         })
@@ -75,7 +92,23 @@ pub unsafe extern "C" fn reglet_engine_module_new(
         Ok(threads) => threads.install(compile),
         Err(_) => compile(), // no threads to be had: as wasmtime_module_new does it
     }));
-    answer(compiled.unwrap_or_else(|_| Err(wasmtime::Error::msg("the compiler failed"))), out)
+    compiled.unwrap_or_else(|panic| {
+        let said = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
+        Err(wasmtime::Error::msg(format!("the compiler failed: {}", said.unwrap_or("it does not say why"))))
+    })
+}
+
+/// What a module makes a compiler panic at is an error like others, and nothing to be printed.
+fn keep_compilers_quiet() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let loud = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            if std::thread::current().name() != Some(COMPILER_THREAD) {
+                loud(panic);
+            }
+        }));
+    });
 }
 
 /// Loads code that `wasmtime_module_serialize` made, and maps it from the file. The content is trusted.
@@ -89,13 +122,13 @@ pub unsafe extern "C" fn reglet_engine_module_map(
     let module = file
         .map_err(wasmtime::Error::from)
         .and_then(|file| unsafe { Module::deserialize_open_file(opened(engine), file) });
-    answer(module, out)
+    answer(module.map(|module| Box::into_raw(Box::new(module)).cast()), out)
 }
 
-fn answer(module: wasmtime::Result<Module>, out: &mut *mut wasmtime_module_t) -> Option<Box<wasmtime_error_t>> {
-    match module {
-        Ok(module) => {
-            *out = Box::into_raw(Box::new(module)).cast();
+fn answer<T>(made: wasmtime::Result<*mut T>, out: &mut *mut T) -> Option<Box<wasmtime_error_t>> {
+    match made {
+        Ok(made) => {
+            *out = made;
             None
         }
         Err(error) => Some(Box::new(error.into())),
@@ -116,26 +149,45 @@ pub extern "C" fn reglet_engine_compatibility(engine: &wasm_engine_t) -> u64 {
     hasher.finish()
 }
 
-/// What one instance may grow to, and what was refused: the C API's own limiter refuses without a trace.
+/// What the instances of one call may grow to together, and what was refused: the C API's own limiter refuses without a trace.
 #[repr(C)]
 pub struct reglet_engine_limits {
     memory_bytes: u64,
     table_elements: u64,
+    /// How many a component may have; a module has one instance and at most one memory.
+    instances: u32,
+    memories: u32,
+    tables: u32,
+    /// Bytes that a component may hand over in one call, in either direction of calling; strings and lists count.
+    handed_over_bytes: u64,
     /// Bytes of the first refused memory, 0 while nothing was refused.
     refused_memory_bytes: u64,
     /// Elements of the first refused table, 0 while nothing was refused.
     refused_table_elements: u64,
+    /// Bytes of all memories so far, and what the last growth added to them.
+    used_memory_bytes: u64,
+    last_growth_bytes: u64,
     /// Elements of all tables so far.
     used_table_elements: u64,
 }
 
 impl ResourceLimiter for reglet_engine_limits {
-    fn memory_growing(&mut self, _: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
-        let allowed = desired as u64 <= self.memory_bytes;
-        if !allowed && self.refused_memory_bytes == 0 {
-            self.refused_memory_bytes = desired as u64;
+    fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        let growth = desired.saturating_sub(current) as u64;
+        let total = self.used_memory_bytes.saturating_add(growth);
+        let allowed = total <= self.memory_bytes;
+        if allowed {
+            self.used_memory_bytes = total;
+            self.last_growth_bytes = growth;
+        } else if self.refused_memory_bytes == 0 {
+            self.refused_memory_bytes = total;
         }
         Ok(allowed)
+    }
+
+    fn memory_grow_failed(&mut self, _: wasmtime::Error) -> wasmtime::Result<()> {
+        self.used_memory_bytes -= std::mem::take(&mut self.last_growth_bytes);
+        Ok(())
     }
 
     fn table_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
@@ -150,15 +202,15 @@ impl ResourceLimiter for reglet_engine_limits {
     }
 
     fn instances(&self) -> usize {
-        1
+        self.instances as usize
     }
 
     fn memories(&self) -> usize {
-        1
+        self.memories as usize
     }
 
     fn tables(&self) -> usize {
-        100
+        self.tables as usize
     }
 }
 
@@ -181,6 +233,7 @@ pub unsafe extern "C" fn reglet_engine_store_limits(
 ) {
     let store: &mut Store<WasmtimeStoreData> = unsafe { &mut *std::ptr::from_mut(store).cast() };
     let mut pointer = LimitsPointer(limits);
+    store.set_hostcall_fuel(pointer.limits().handed_over_bytes as usize);
     store.limiter(move |_| -> &mut dyn ResourceLimiter { pointer.limits() });
 }
 

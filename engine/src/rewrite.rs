@@ -6,7 +6,7 @@
 
 use wasm_encoder::{ExportKind, ExportSection, Module, RawSection};
 use wasmparser::{
-    ConstExpr, DataKind, DataSectionReader, ExternalKind, FunctionBody, GlobalSectionReader, MemoryType, Operator,
+    ConstExpr, DataKind, DataSectionReader, Encoding, ExternalKind, FunctionBody, GlobalSectionReader, MemoryType, Operator,
     Parser, Payload, Result, TableType, TypeRef, ValType,
 };
 
@@ -24,7 +24,8 @@ pub struct reglet_engine_segment {
     size: u64,
 }
 
-/// What a module is made of. Counts are of what it has itself, but for tables and memories: with those that it imports.
+/// What a module is made of. Counts are of what it has itself, but for tables and memories: with those that it imports. Of a
+/// component: what all modules in it have themselves.
 #[repr(C)]
 #[derive(Clone, Copy, Default)]
 pub struct reglet_engine_facts {
@@ -75,6 +76,7 @@ enum Reason {
     NoExports,
     ExportName,
     GlobalReference,
+    Component,
 }
 
 #[derive(Default)]
@@ -195,6 +197,9 @@ fn look_at(bytes: &[u8]) -> Result<Seen> {
     seen.facts.module_bytes = bytes.len() as u64;
     for payload in Parser::new(0).parse_all(bytes) {
         match payload? {
+            Payload::Version { encoding: Encoding::Component, .. } => seen.refuse(Reason::Component),
+            // Modules inside a component share memories and tables with each other.
+            Payload::ImportSection(_) if seen.facts.reason == Reason::Component as u64 => {}
             Payload::ImportSection(section) => {
                 for import in section.into_imports() {
                     match import?.ty {

@@ -29,6 +29,9 @@ reglet_status reglet__schema_parse(const char *bytes, size_t size, const reglet_
 /* The schema inside a v2 manifest (config_schema). *out is NULL when the manifest has none. */
 reglet_status reglet__schema_from_manifest(const char *bytes, size_t size, const reglet_schema **out,
                                            reglet_error **err);
+/* Of a component: {"fields": [{name, type, required, description}]}; the JSON Schema is made of these. */
+reglet_status reglet__schema_from_fields(const char *bytes, size_t size, const reglet_schema **out,
+                                         reglet_error **err);
 const reglet_schema *reglet__schema_ref(const reglet_schema *schema);
 
 /* Required fields are there and have a type the schema allows. INVALID_CONFIG names the field and what it

@@ -79,6 +79,8 @@ static struct reglet__json *export_object(struct reglet__arena *arena,
     add_text(&item, "name", export->name);
     add_text(&item, "kind", export->kind);
     add_text(&item, "type", export->type);
+    if (export->interface)
+        add_text(&item, "interface", export->interface);
     return item.object;
 }
 

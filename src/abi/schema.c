@@ -265,3 +265,64 @@ reglet_status reglet__schema_from_manifest(const char *bytes, size_t size, const
     char *printed = reglet__json_print(&scratch, schema, &printed_size);
     return printed ? make(&answer, &scratch, schema, printed, printed_size, out) : reglet__fail_memory(err);
 }
+
+/* --- Of fields -------------------------------------------------------------------------------------------- */
+
+/* A JSON Schema while it is made. */
+struct drawing {
+    struct reglet__arena *arena;
+    struct reglet__json *properties, **required;
+};
+
+/* Of a field that comes twice the last one counts, as of any member. */
+static bool draw(struct drawing *drawing, const struct reglet__json *field) {
+    struct reglet__arena *arena = drawing->arena;
+    const struct reglet__json *name = reglet__json_get(field, "name"), *type = reglet__json_get(field, "type"),
+                              *required = reglet__json_get(field, "required"),
+                              *description = reglet__json_get(field, "description");
+    struct reglet__json *property = reglet__json_new_object(arena);
+    if (!property || (type && type->size && !reglet__json_add(arena, property, "type", 4, type)) ||
+        (description && description->size &&
+         !reglet__json_add(arena, property, "description", strlen("description"), description)))
+        return false;
+    if (!reglet__json_add(arena, drawing->properties, name->text, name->size, property))
+        return false;
+    if (!required || required->type != REGLET__JSON_TRUE)
+        return true;
+    struct reglet__json *item = reglet__arena_alloc(arena, sizeof *item);
+    if (!item)
+        return false;
+    *item = (struct reglet__json){.type = REGLET__JSON_STRING, .text = name->text, .size = name->size};
+    *drawing->required = item;
+    drawing->required = &item->next;
+    return true;
+}
+
+/* NULL without memory. */
+static char *schema_of(struct reglet__arena *arena, const struct reglet__json *fields, size_t *size) {
+    struct reglet__json required = {.type = REGLET__JSON_ARRAY};
+    struct reglet__json *schema = reglet__json_new_object(arena);
+    struct drawing drawing = {arena, reglet__json_new_object(arena), &required.first};
+    bool drawn = schema && drawing.properties;
+    REGLET__JSON_EACH (field, fields)
+        drawn = drawn && draw(&drawing, field);
+    drawn = drawn &&
+            reglet__json_add_text(arena, schema, "$schema", "https://json-schema.org/draft/2020-12/schema") &&
+            reglet__json_add_text(arena, schema, "type", "object") &&
+            reglet__json_add(arena, schema, "properties", strlen("properties"), drawing.properties) &&
+            (!required.first || reglet__json_add(arena, schema, "required", strlen("required"), &required));
+    return drawn ? reglet__json_print(arena, schema, size) : NULL;
+}
+
+reglet_status reglet__schema_from_fields(const char *bytes, size_t size, const reglet_schema **out,
+                                         reglet_error **err) {
+    _cleanup_arena_ struct reglet__arena scratch = {0}, keep = {0};
+    struct reglet__answer answer = {.subject = "schema", .keep = &keep, .err = err};
+    const struct reglet__json *root = NULL;
+    reglet_status status = reglet__answer_read(&answer, &scratch, bytes, size, &root);
+    if (status != REGLET_OK)
+        return status;
+    size_t printed_size = 0;
+    char *printed = schema_of(&scratch, reglet__json_get(root, "fields"), &printed_size);
+    return printed ? reglet__schema_parse(printed, printed_size, out, err) : reglet__fail_memory(err);
+}

@@ -29,6 +29,7 @@ static const char *const reasons[REGLET_ENGINE_REASONS] = {
     [REGLET_ENGINE_EXPORT_NAME] =
         "it exports a name that begins with \"" REGLET__GLOBAL_PREFIX "\", which the host needs",
     [REGLET_ENGINE_GLOBAL_REFERENCE] = "it has a mutable global that holds no number",
+    [REGLET_ENGINE_COMPONENT] = "it is a component, whose modules keep their globals to themselves",
 };
 
 /* Each call sets the globals, and pages that are only read become the image's own for good: neither is the guest's to choose. */
@@ -85,6 +86,12 @@ static bool share_initial(struct reglet__code *code, const struct reglet__code *
     return true;
 }
 
+bool reglet__is_component(const void *bytes, size_t size) {
+    static const unsigned char magic[4] = {0, 'a', 's', 'm'}, layer[2] = {1, 0};
+    return size >= 8 && memcmp(bytes, magic, sizeof magic) == 0 &&
+           memcmp((const char *)bytes + 6, layer, sizeof layer) == 0;
+}
+
 /* --- Compiling --------------------------------------------------------------------------------------------- */
 
 /*
@@ -93,14 +100,20 @@ static bool share_initial(struct reglet__code *code, const struct reglet__code *
  */
 enum { NICE = 5 };
 
-static wasmtime_error_t *compile_with(struct reglet__engine *engine, enum reglet__compiler compiler,
-                                      const void *wasm, size_t size, bool in_background,
-                                      wasmtime_module_t **out) {
-    wasm_engine_t *underneath = engine->compilers[compiler].engine;
+static bool is_component(const struct reglet__code *code) {
+    return code->facts.reason == REGLET_ENGINE_COMPONENT;
+}
+
+/* By the compiler that is noted in `out`. */
+static wasmtime_error_t *compile_with(struct reglet__engine *engine, const void *wasm, size_t size,
+                                      bool in_background, struct reglet__code *out) {
+    wasm_engine_t *underneath = engine->compilers[out->compiler].engine;
+    size_t threads = in_background ? engine->background_threads : 0;
     if (!underneath)
         return wasmtime_error_new("that compiler is not for this machine");
-    return reglet_engine_module_new(underneath, wasm, size, in_background ? engine->background_threads : 0,
-                                    NICE, out);
+    return is_component(out)
+               ? reglet_engine_component_new(underneath, wasm, size, threads, NICE, &out->component)
+               : reglet_engine_module_new(underneath, wasm, size, threads, NICE, &out->module);
 }
 
 /* Which compilers are tried, in which order. */
@@ -124,7 +137,7 @@ static wasmtime_error_t *compile_bytes(struct reglet__engine *engine, const void
         if (error)
             wasmtime_error_delete(error);
         out->compiler = order.compilers[i];
-        error = compile_with(engine, out->compiler, wasm, size, options->in_background, &out->module);
+        error = compile_with(engine, wasm, size, options->in_background, out);
         if (!error)
             break;
     }
@@ -163,6 +176,8 @@ static reglet_status compile(struct reglet__engine *engine, const void *wasm, si
     if (compile_rewritten(engine, rewritten, options, out))
         return share_initial(out, sibling) ? REGLET_OK : make_initial(out, wasm, rewritten, err);
     wasmtime_error_t *error = compile_bytes(engine, wasm, size, options, out);
+    if (error && is_component(out))
+        return reglet__engine_fail(error, REGLET_ERR_INVALID_MODULE, "no valid WebAssembly component", err);
     if (error)
         return no_code(engine, wasm, size, error, err);
     return share_initial(out, sibling) ? REGLET_OK : make_empty(out, err);
@@ -174,8 +189,14 @@ reglet_status reglet__code_compile(struct reglet__engine *engine, const void *wa
     _cleanup_(reglet_engine_rewritten_free)
     struct reglet_engine_rewritten rewritten = {0};
     if (!reglet_engine_rewrite(wasm, size, &rewritten)) /* the compilers say whether it is a module */
-        rewritten.facts = (struct reglet_engine_facts){.module_bytes = size, .reason = REGLET_ENGINE_REASONS};
+        rewritten.facts = (struct reglet_engine_facts){
+            .module_bytes = size,
+            .reason = reglet__is_component(wasm, size) ? REGLET_ENGINE_COMPONENT : REGLET_ENGINE_REASONS};
     out->facts = rewritten.facts;
+    if (!is_component(out) && out->facts.memories > REGLET__MAX_MEMORIES)
+        return reglet__fail(err, REGLET_ERR_INVALID_MODULE, REGLET_DOMAIN_ENGINE,
+                            "no valid WebAssembly module: it has %llu memories; a plugin has one",
+                            (unsigned long long)out->facts.memories);
     return compile(engine, wasm, size, options, &rewritten, out, err);
 }
 
@@ -243,8 +264,10 @@ reglet_status reglet__code_map(struct reglet__engine *engine, enum reglet__compi
     out->from_file = true;
     out->facts = notes.facts;
     out->rewritten = notes.rewritten;
-    wasmtime_error_t *error =
-        reglet_engine_module_map(engine->compilers[compiler].engine, file->fd, &out->module);
+    wasm_engine_t *underneath = engine->compilers[compiler].engine;
+    wasmtime_error_t *error = is_component(out)
+                                  ? reglet_engine_component_map(underneath, file->fd, &out->component)
+                                  : reglet_engine_module_map(underneath, file->fd, &out->module);
     if (error)
         return reglet__engine_fail(error, REGLET_ERR_IO, "compiled code cannot be loaded", err);
     if (share_initial(out, sibling))
@@ -258,7 +281,8 @@ reglet_status reglet__code_save(const struct reglet__code *code, struct reglet__
                                 const struct reglet__code_key *key, reglet_error **err) {
     static const char padding[LARGEST_PAGE];
     wasm_byte_vec_t bytes;
-    wasmtime_error_t *error = wasmtime_module_serialize(code->module, &bytes);
+    wasmtime_error_t *error = code->component ? wasmtime_component_serialize(code->component, &bytes)
+                                              : wasmtime_module_serialize(code->module, &bytes);
     if (error)
         return reglet__engine_fail(error, REGLET_ERR_IO, "compiled code cannot be kept", err);
     struct notes notes = {.code_bytes = bytes.size, .rewritten = code->rewritten, .facts = code->facts};
@@ -288,5 +312,7 @@ reglet_status reglet__code_save(const struct reglet__code *code, struct reglet__
 void reglet__code_clear(struct reglet__code *code) {
     if (code->module)
         wasmtime_module_delete(take_ptr(code->module));
+    if (code->component)
+        wasmtime_component_delete(take_ptr(code->component));
     reglet__image_unref(take_ptr(code->initial));
 }

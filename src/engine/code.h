@@ -10,11 +10,12 @@
 #include "engine/memory.h"
 
 /* Of the files that code is kept in: a part of their key. */
-enum { REGLET__CODE_FORMAT = 3 };
+enum { REGLET__CODE_FORMAT = 4 };
 
-/* Machine code of a module, and what its instances start from. */
+/* Machine code of a module or of a component, and what its instances start from. */
 struct reglet__code {
     wasmtime_module_t *module;
+    wasmtime_component_t *component; /* instead of it */
     enum reglet__compiler compiler;
     bool from_file;
     bool rewritten; /* without data segments, which `initial` has, and with its mutable globals exported */
@@ -34,6 +35,9 @@ reglet_status reglet__code_map(struct reglet__engine *engine, enum reglet__compi
 
 reglet_status reglet__code_save(const struct reglet__code *code, struct reglet__store *store,
                                 const struct reglet__code_key *key, reglet_error **err);
+
+/* Whether the bytes begin as a component does. */
+bool reglet__is_component(const void *bytes, size_t size);
 
 void reglet__code_clear(struct reglet__code *code);
 

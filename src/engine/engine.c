@@ -55,9 +55,10 @@ static wasm_config_t *settings(enum reglet__compiler compiler) {
     }
     wasmtime_config_epoch_interruption_set(config, true);
     wasmtime_config_max_wasm_stack_set(config, REGLET__WASM_STACK_BYTES);
-    /* The ABI is one 32-bit memory; what else the engine can do only widens what a plugin can attack. */
+    /* The ABI is one 32-bit memory; what else the engine can do only widens what a plugin can attack. Several memories in one module
+     * the engine needs for what it puts between the modules of a component; a plugin's module with more than one is refused. */
     wasmtime_config_wasm_memory64_set(config, false);
-    wasmtime_config_wasm_multi_memory_set(config, false);
+    wasmtime_config_wasm_multi_memory_set(config, true);
     reglet__memory_configure(config);
     /* Saves registering every module with the system's unwinder, which takes a lock for the whole process. */
     wasmtime_config_native_unwind_info_set(config, false);

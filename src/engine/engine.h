@@ -65,6 +65,10 @@ void reglet__module_unref(struct reglet__module *module);
  */
 const char *reglet__module_export(const struct reglet__module *module, const char *name);
 
+/* The interface that a component exports, such as "reglet:plugin/plugin@1.1.0"; NULL: it is a core module. Static. Its functions are
+ * found by reglet__module_export() with the signatures that they would have in a module. */
+const char *reglet__module_interface(const struct reglet__module *module);
+
 /* The imports, counted from 0, that only an import without a name provides; NULL past the last. */
 const char *reglet__module_open_import(const struct reglet__module *module, size_t index);
 
@@ -126,6 +130,15 @@ void reglet__guest_free(struct reglet__guest *guest);
  */
 reglet_status reglet__guest_call(struct reglet__guest *guest, const char *name, union reglet__slot *slots,
                                  size_t count, uint32_t *exit_code, reglet_error **err);
+
+/*
+ * Calls a function of a component's interface: "describe", "schema", or "observe" with a config, a JSON object. It answers as the
+ * export of a module does, in JSON, but for schema: {"fields": [{name, type, required, description}]}. *text is to be freed with
+ * free(). As reglet__guest_call(), and BAD_OUTPUT, RESULT_LIMIT.
+ */
+reglet_status reglet__guest_ask(struct reglet__guest *guest, const char *name, const char *config,
+                                size_t config_size, char **text, size_t *size, uint32_t *exit_code,
+                                reglet_error **err);
 
 /* Linear memories that the process has for instances again and again (those beyond REGLET__IDLE_SLOTS are not among them),
  * and the pages that the idle ones keep. */

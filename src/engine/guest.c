@@ -34,7 +34,7 @@ static bool find_memory(struct reglet__guest *guest) {
     bool found = false;
     if (guest->has_memory)
         return true;
-    if (guest->instantiated)
+    if (guest->instantiated && !guest->module->linked)
         found = wasmtime_instance_export_get(guest->context, &guest->instance, name, sizeof name - 1, &item);
     else if (guest->caller)
         found = wasmtime_caller_export_get(guest->caller, name, sizeof name - 1, &item);
@@ -51,6 +51,8 @@ static bool find_memory(struct reglet__guest *guest) {
 }
 
 void *reglet__guest_memory(struct reglet__guest *guest, uint32_t address, uint64_t size) {
+    if (guest->module->linked)
+        return reglet__component_memory(guest, address, size);
     if (!find_memory(guest))
         return NULL;
     uint64_t available = wasmtime_memory_data_size(guest->context, &guest->memory);
@@ -110,6 +112,8 @@ const char *reglet__guest_imported_name(const struct reglet__guest *guest) {
 /* Notes a call after which there is no image. False: the instance was there for an image only. */
 static bool may_reach(struct reglet__guest *guest, const struct reglet__import *import) {
     bool primes = guest->options.primes;
+    if (guest->module->linked)
+        return true;
     if (import->effect >= (primes ? REGLET__STAYS_IN : REGLET__DRAWS))
         return true;
     if (!guest->reached)
@@ -127,11 +131,8 @@ static bool run_import(struct reglet__guest *guest, const struct reglet__import 
     return import->function(guest, slots);
 }
 
-wasm_trap_t *reglet__guest_trampoline(void *environment, wasmtime_caller_t *caller,
-                                      wasmtime_val_raw_t *values, size_t count) {
-    (void)count;
-    const struct reglet__import *import = environment;
-    struct reglet__guest *guest = wasmtime_context_get_data(wasmtime_caller_context(caller));
+bool reglet__guest_serve(struct reglet__guest *guest, wasmtime_caller_t *caller,
+                         const struct reglet__import *import, union reglet__slot *slots) {
     /* A host function may call the guest, which calls a host function. */
     wasmtime_caller_t *outer = guest->caller;
     const struct reglet__import *outer_import = guest->import;
@@ -139,15 +140,22 @@ wasm_trap_t *reglet__guest_trampoline(void *environment, wasmtime_caller_t *call
     int64_t begun = measures ? reglet__now() : 0;
     guest->caller = caller;
     guest->import = import;
-    bool go_on = may_reach(guest, import) && run_import(guest, import, (union reglet__slot *)values);
+    bool go_on = may_reach(guest, import) && run_import(guest, import, slots);
     guest->caller = outer;
     guest->import = outer_import;
     if (guest->options.served)
         guest->options.served(guest->options.served_user_data, import, measures ? reglet__now() - begun : 0);
-    if (go_on)
-        return NULL;
+    return go_on;
+}
+
+wasm_trap_t *reglet__guest_trampoline(void *environment, wasmtime_caller_t *caller,
+                                      wasmtime_val_raw_t *values, size_t count) {
+    (void)count;
     static const char text[] = "ended by the host";
-    return wasmtime_trap_new(text, sizeof text - 1);
+    struct reglet__guest *guest = wasmtime_context_get_data(wasmtime_caller_context(caller));
+    return reglet__guest_serve(guest, caller, environment, (union reglet__slot *)values)
+               ? NULL
+               : wasmtime_trap_new(text, sizeof text - 1);
 }
 
 /* --- Why a call ended
@@ -226,8 +234,8 @@ static bool may_follow_a_refusal(const wasm_trap_t *trap) {
  * The one place that tells why guest code did not return. What the host noted wins: the engine reports it as
  * just another error. A refused growth comes next, when it can have led there.
  */
-static reglet_status ended(struct reglet__guest *guest, wasmtime_error_t *error, wasm_trap_t *trap,
-                           uint32_t *exit_code, reglet_error **err) {
+reglet_status reglet__guest_ended(struct reglet__guest *guest, wasmtime_error_t *error, wasm_trap_t *trap,
+                                  uint32_t *exit_code, reglet_error **err) {
     const struct reglet_engine_limits *limits = &guest->limits;
     bool refusal_led_here = may_follow_a_refusal(trap);
     bool exited = guest->stop.status == REGLET_ERR_EXIT;
@@ -283,6 +291,7 @@ void reglet__guest_free(struct reglet__guest *guest) {
         return;
     if (guest->has_memory)
         reglet__tsan_release(wasmtime_memory_data(guest->context, &guest->memory));
+    reglet__component_end(guest);
     if (guest->store)
         wasmtime_store_delete(guest->store);
     reglet__ticker_leave(guest->module->engine->ticker);
@@ -298,8 +307,14 @@ static struct reglet__guest *prepare(struct reglet__module *module,
         return NULL;
     guest->module = reglet__module_ref(module);
     guest->options = *options;
-    guest->limits.memory_bytes = options->limits.memory;
-    guest->limits.table_elements = options->limits.table_elements;
+    guest->limits = (struct reglet_engine_limits){
+        .memory_bytes = options->limits.memory,
+        .table_elements = options->limits.table_elements,
+        .instances = module->linked ? REGLET__MAX_COMPONENT_INSTANCES : 1,
+        .memories = module->linked ? REGLET__MAX_COMPONENT_MEMORIES : REGLET__MAX_MEMORIES,
+        .tables = REGLET__MAX_TABLES,
+        .handed_over_bytes = REGLET__MAX_HANDED_OVER_BYTES,
+    };
     reglet__ticker_enter(module->engine->ticker);
     guest->store = wasmtime_store_new(module->engine->compilers[module->code.compiler].engine, guest, NULL);
     guest->context = wasmtime_store_context(guest->store);
@@ -391,13 +406,19 @@ reglet_status reglet__guest_new(struct reglet__module *module, const struct regl
         reglet__guest_stop(guest, status, "%s", "");
         return stopped(guest, exit_code, err);
     }
+    if (module->linked) {
+        status = reglet__component_start(guest, exit_code, err);
+        if (status == REGLET_OK)
+            *out = take_ptr(guest);
+        return status;
+    }
     wasm_trap_t *trap = NULL;
     reglet__memory_wish(options->image ? options->image : module->code.initial);
     wasmtime_error_t *error =
         wasmtime_instance_pre_instantiate(module->pre, guest->context, &guest->instance, &trap);
     reglet__memory_wish(NULL);
     if (error || trap)
-        return ended(guest, error, trap, exit_code, err);
+        return reglet__guest_ended(guest, error, trap, exit_code, err);
     guest->instantiated = true;
     if (options->image && !set_globals(guest, options->image))
         return reglet__fail(err, REGLET_ERR_INTERNAL, REGLET_DOMAIN_ENGINE,
@@ -424,11 +445,13 @@ reglet_status reglet__guest_call(struct reglet__guest *guest, const char *name, 
     wasm_trap_t *trap = NULL;
     wasmtime_error_t *error = wasmtime_func_call_unchecked(guest->context, &item.of.func,
                                                            (wasmtime_val_raw_t *)slots, count, &trap);
-    return error || trap ? ended(guest, error, trap, exit_code, err) : REGLET_OK;
+    return error || trap ? reglet__guest_ended(guest, error, trap, exit_code, err) : REGLET_OK;
 }
 
 reglet_status reglet__guest_give(struct reglet__guest *guest, const void *data, uint32_t size,
                                  uint32_t *address, uint32_t *exit_code, reglet_error **err) {
+    if (guest->module->linked)
+        return reglet__component_give(guest, data, size, address, err);
     union reglet__slot slot = {.u32 = size};
     reglet_status status = reglet__guest_call(guest, "allocate", &slot, 1, exit_code, err);
     if (status != REGLET_OK)

@@ -66,6 +66,47 @@ static bool set_type(struct reglet__external *external, const wasm_name_t *name,
     return text->status == REGLET_OK;
 }
 
+/* --- Components ------------------------------------------------------------------------------------------- */
+
+/* A list of one side: first counted, then handed out. */
+struct component_list {
+    bool exports;
+    size_t index, count;
+    reglet__external_fn function; /* NULL: they are counted */
+    void *user_data;
+};
+
+static bool list_item(void *user_data, bool is_export, const char *interface, const char *function,
+                      const char *type) {
+    struct component_list *list = user_data;
+    if (is_export != list->exports)
+        return true;
+    if (!list->function)
+        return ++list->count;
+    const char *name = function ? function : "";
+    const struct reglet__external external = {
+        .index = list->index++,
+        .count = list->count,
+        .module = interface,
+        .module_size = strlen(interface),
+        .name = name,
+        .name_size = strlen(name),
+        .kind = function ? "function" : "interface",
+        .type = type,
+    };
+    return list->function(list->user_data, &external);
+}
+
+static reglet_status each_of_component(const struct reglet__module *module, bool exports,
+                                       reglet__external_fn function, void *user_data) {
+    struct component_list list = {.exports = exports};
+    reglet_engine_component_each(module->code.component, list_item, &list);
+    list.function = function;
+    list.user_data = user_data;
+    return reglet_engine_component_each(module->code.component, list_item, &list) ? REGLET_OK
+                                                                                  : REGLET_ERR_NO_MEMORY;
+}
+
 /* --- Lists ------------------------------------------------------------------------------------------------ */
 
 static bool has_text(const char *text, const wasm_name_t *name) {
@@ -86,6 +127,8 @@ static bool is_open(const struct reglet__engine *engine, const wasm_name_t *from
 
 reglet_status reglet__module_each_import(const struct reglet__module *module, reglet__external_fn function,
                                          void *user_data) {
+    if (module->code.component)
+        return each_of_component(module, false, function, user_data);
     _cleanup_buf_ struct reglet__buf text = REGLET__BUF_INIT(SIZE_MAX);
     wasm_importtype_vec_t imports;
     wasmtime_module_imports(module->code.module, &imports);
@@ -105,6 +148,8 @@ reglet_status reglet__module_each_import(const struct reglet__module *module, re
 
 reglet_status reglet__module_each_export(const struct reglet__module *module, reglet__external_fn function,
                                          void *user_data) {
+    if (module->code.component)
+        return each_of_component(module, true, function, user_data);
     _cleanup_buf_ struct reglet__buf text = REGLET__BUF_INIT(SIZE_MAX);
     wasm_exporttype_vec_t exports;
     wasmtime_module_exports(module->code.module, &exports);

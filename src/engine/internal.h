@@ -40,10 +40,12 @@ struct export_entry {
     char *signature; /* or the kind of what is exported */
 };
 
+/* A core module or a component: of those that say so, one has only one of two. */
 struct reglet__module {
     atomic_uint references;
     struct reglet__engine *engine;
-    wasmtime_instance_pre_t *pre; /* imports linked and checked */
+    wasmtime_instance_pre_t *pre;        /* imports linked and checked */
+    struct reglet_engine_linked *linked; /* the same, of a component */
     struct export_entry *exports; /* sorted by name */
     size_t export_count;
     struct reglet__import
@@ -56,6 +58,12 @@ struct reglet__module {
 #define REGLET__GLOBAL_PREFIX "reglet:global:"
 enum { REGLET__GLOBAL_NAME_SIZE = 40 };
 
+/* Bytes of the host that a component's request or response is in, at addresses as if they were guest memory. */
+struct window {
+    unsigned char *bytes;
+    size_t size;
+};
+
 struct reglet__guest {
     struct reglet__module *module;
     struct reglet__guest_options options;
@@ -63,6 +71,9 @@ struct reglet__guest {
     wasmtime_store_t *store;
     wasmtime_context_t *context;
     wasmtime_instance_t instance;
+    wasmtime_component_instance_t component; /* instead of it */
+    struct window asked, answered;           /* of a component; `answered` is the guest's */
+    void *component_state;                   /* the crate's, of this call */
     bool instantiated;
     wasmtime_caller_t *caller;           /* while a host function runs */
     const struct reglet__import *import; /* the function that runs */
@@ -75,6 +86,27 @@ struct reglet__guest {
 /* The host function behind every import; `environment` is its struct reglet__import. */
 wasm_trap_t *reglet__guest_trampoline(void *environment, wasmtime_caller_t *caller,
                                       wasmtime_val_raw_t *values, size_t count);
+
+/* Calls a host function for the guest. False: it ended the call. */
+bool reglet__guest_serve(struct reglet__guest *guest, wasmtime_caller_t *caller,
+                         const struct reglet__import *import, union reglet__slot *slots);
+
+/* Tells why guest code did not return. Takes error and trap over. */
+reglet_status reglet__guest_ended(struct reglet__guest *guest, wasmtime_error_t *error, wasm_trap_t *trap,
+                                  uint32_t *exit_code, reglet_error **err);
+
+/* --- Components: component.c ------------------------------------------------------------------------------ */
+
+/* Links it, and notes what it exports. */
+reglet_status reglet__component_link(struct reglet__module *module, reglet_error **err);
+/* Makes the instance of a guest. As reglet__guest_new(). */
+reglet_status reglet__component_start(struct reglet__guest *guest, uint32_t *exit_code, reglet_error **err);
+/* The part of reglet__guest_free() that is a component's. */
+void reglet__component_end(struct reglet__guest *guest);
+/* As reglet__guest_memory() and reglet__guest_give(), in a window. */
+void *reglet__component_memory(struct reglet__guest *guest, uint32_t address, uint64_t size);
+reglet_status reglet__component_give(struct reglet__guest *guest, const void *data, uint32_t size,
+                                     uint32_t *address, reglet_error **err);
 
 /* Makes a host function known to a linker. */
 reglet_status reglet__linker_define(wasmtime_linker_t *linker, const struct reglet__import *import,

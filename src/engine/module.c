@@ -221,15 +221,15 @@ const char *reglet__module_export(const struct reglet__module *module, const cha
     return NULL;
 }
 
-/* What the bytes are when they are no core module; NULL when they begin like one. */
+/* What the bytes are when they are no module and no component; NULL when they begin like one. */
 static const char *other_file_type(const unsigned char *bytes, size_t size) {
     static const unsigned char module_header[8] = {0, 'a', 's', 'm', 1, 0, 0, 0};
     if (size == 0)
         return "it is empty";
     if (size >= 4 && memcmp(bytes, "\177ELF", 4) == 0)
         return "it is native code (ELF); compile it for wasm32-wasi";
-    if (size >= 8 && memcmp(bytes, module_header, 4) == 0 && memcmp(bytes + 6, "\1\0", 2) == 0)
-        return "it is a component; this version runs core modules (wasip1)";
+    if (reglet__is_component(bytes, size))
+        return NULL;
     if (size >= 8 && memcmp(bytes, module_header, 4) == 0 && memcmp(bytes, module_header, 8) != 0)
         return "its WebAssembly version is not 1";
     size_t compared = size < sizeof module_header ? size : sizeof module_header;
@@ -243,6 +243,7 @@ static const char *other_file_type(const unsigned char *bytes, size_t size) {
 static void module_free(struct reglet__module *module) {
     if (module->pre)
         wasmtime_instance_pre_delete(module->pre);
+    reglet_engine_linked_delete(module->linked);
     reglet__code_clear(&module->code);
     for (size_t i = 0; i < module->export_count; i++) {
         free(module->exports[i].name);
@@ -276,6 +277,17 @@ static reglet_status link_imports(struct reglet__module *module, const wasmtime_
                  : status;
 }
 
+/* Links what was compiled, and learns what it exports. */
+static reglet_status learn(struct reglet__module *module, reglet_error **err) {
+    const wasmtime_module_t *compiled = module->code.module;
+    if (module->code.component)
+        return reglet__component_link(module, err);
+    reglet_status status = check_imports(module, compiled, err);
+    if (status == REGLET_OK && collect_exports(module, compiled) != REGLET_OK)
+        status = reglet__fail_memory(err);
+    return status == REGLET_OK ? link_imports(module, compiled, err) : status;
+}
+
 /* A module around code that is there; takes the code over, also when it fails. */
 static reglet_status module_new(struct reglet__engine *engine, const struct reglet__code *code,
                                 struct reglet__module **out, reglet_error **err) {
@@ -289,11 +301,7 @@ static reglet_status module_new(struct reglet__engine *engine, const struct regl
     atomic_init(&module->references, 1);
     module->engine = reglet__engine_ref(engine);
     module->code = *code;
-    reglet_status status = check_imports(module, code->module, err);
-    if (status == REGLET_OK && collect_exports(module, code->module) != REGLET_OK)
-        status = reglet__fail_memory(err);
-    if (status == REGLET_OK)
-        status = link_imports(module, code->module, err);
+    reglet_status status = learn(module, err);
     if (status == REGLET_OK)
         *out = take_ptr(module);
     return status;
@@ -342,6 +350,8 @@ bool reglet__module_is_from_file(const struct reglet__module *module) {
 
 size_t reglet__module_code_bytes(const struct reglet__module *module) {
     void *start = NULL, *end = NULL;
+    if (module->code.component)
+        return reglet_engine_component_code_bytes(module->code.component);
     wasmtime_module_image_range(module->code.module, &start, &end);
     return (size_t)((char *)end - (char *)start);
 }

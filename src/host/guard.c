@@ -159,14 +159,25 @@ void reglet__host_tell(struct reglet__host_request *request, const struct reglet
     reglet__decisions_add(decisions, &decided);
 }
 
+/* For programs: the capability that is missing, which the message names for people. */
+reglet_status reglet__host_missing(struct reglet__host_request *request, const char *grant) {
+    struct reglet__arena *arena = &request->arena;
+    struct reglet__json *error = reglet__json_get(request->response, "error"),
+                        *details = reglet__json_new_object(arena);
+    bool added = details && add_clean_text(arena, details, "missing", grant) &&
+                 reglet__json_add(arena, error, "details", strlen("details"), details);
+    return added ? REGLET__HOST_ANSWERED : REGLET_ERR_NO_MEMORY;
+}
+
 static reglet_status deny(struct reglet__host_request *request, const struct reglet__decision *decision,
                           const struct kind *kind, const char *prefix, const struct reglet__host_asked *asked,
                           const char *grant) {
     bool helps = grant && !decision->for_good;
     reglet__host_tell(request, decision, asked, grant);
-    return reglet__host_fail(request, kind->type, kind->code, "%s: %s: %s%s%s", prefix, asked->phrase,
-                             decision->reason, helps ? "; a grant that would allow it: " : "",
-                             helps ? grant : "");
+    reglet_status status = reglet__host_fail(request, kind->type, kind->code, "%s: %s: %s%s%s", prefix,
+                                             asked->phrase, decision->reason,
+                                             helps ? "; a grant that would allow it: " : "", helps ? grant : "");
+    return status == REGLET__HOST_ANSWERED && helps ? reglet__host_missing(request, grant) : status;
 }
 
 reglet_status reglet__host_deny(struct reglet__host_request *request, const struct reglet__decision *decision,

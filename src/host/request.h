@@ -152,7 +152,10 @@ void reglet__host_tell(struct reglet__host_request *request, const struct reglet
 reglet_status reglet__host_deny(struct reglet__host_request *request, const struct reglet__decision *decision,
                                 const struct reglet__host_asked *asked, const char *grant);
 
-/* The same for an address that is refused as special: type "ssrf_protection", code "ESSRF"; `prefix` begins the message
+/* Adds the capability that would allow it to the error that was answered: details.missing. Returns as reglet__host_fail(). */
+reglet_status reglet__host_missing(struct reglet__host_request *request, const char *grant);
+
+/* The same as reglet__host_deny() for an address that is refused as special: type "ssrf_protection", code "ESSRF"; `prefix` begins the message
  * ("SSRF protection" for http_request). */
 reglet_status reglet__host_deny_address(struct reglet__host_request *request,
                                         const struct reglet__decision *decision,

@@ -290,9 +290,25 @@ static reglet_status give_input(struct call *call, const char *input, uint32_t s
     return input ? reglet__guest_give(call->guest, input, size, &slots[0].u32, exit_code, err) : REGLET_OK;
 }
 
+/* A component has nothing that is run before, and takes and gives its own types. */
+static reglet_status ask_component(struct call *call, const char *name, const char *input, uint32_t size,
+                                   struct answer *answer, uint32_t *exit_code, reglet_error **err) {
+    uint64_t most = call->setup->visit->plugin->runtime->limits.result_bytes;
+    reglet_status status = reglet__guest_ask(call->guest, name, input, size, &answer->bytes, &answer->size,
+                                             exit_code, err);
+    if (status != REGLET_OK || answer->size <= most)
+        return status;
+    free(take_ptr(answer->bytes));
+    return reglet__fail(err, REGLET_ERR_RESULT_LIMIT, REGLET_DOMAIN_PLUGIN,
+                        "the plugin's %s returned %zu bytes, as JSON; at most %llu are read", name,
+                        answer->size, (unsigned long long)most);
+}
+
 static reglet_status run_export(struct call *call, const char *name, const char *input, uint32_t input_size,
                                 struct answer *answer, uint32_t *exit_code, reglet_error **err) {
     reglet_status status = open_call(call, exit_code, err);
+    if (status == REGLET_OK && reglet__module_interface(call->setup->visit->module))
+        return ask_component(call, name, input, input_size, answer, exit_code, err);
     if (status == REGLET_OK)
         status = initialize(call, exit_code, err);
     union reglet__slot slots[2] = {{0}};
@@ -311,9 +327,10 @@ reglet_status reglet__call_export(const struct call_setup *setup, const char *na
                                   size_t input_size, struct answer *answer, uint32_t *exit_code,
                                   reglet_error **err) {
     const struct reglet__module *module = setup->visit->module;
-    const char *missing = !reglet__module_export(module, name)                  ? name
-                          : input && !reglet__module_export(module, "allocate") ? "allocate"
-                                                                                : NULL;
+    bool needs_room = input && !reglet__module_interface(module);
+    const char *missing = !reglet__module_export(module, name)                       ? name
+                          : needs_room && !reglet__module_export(module, "allocate") ? "allocate"
+                                                                                     : NULL;
     if (missing)
         return reglet__fail(err, REGLET_ERR_MISSING_EXPORT, REGLET_DOMAIN_PLUGIN,
                             "the plugin does not export \"%s\"; is it a reglet plugin?", missing);
@@ -324,6 +341,9 @@ reglet_status reglet__call_export(const struct call_setup *setup, const char *na
 }
 
 reglet_status reglet__call_command(const struct call_setup *setup, uint32_t *exit_code, reglet_error **err) {
+    if (reglet__module_interface(setup->visit->module))
+        return reglet__fail(err, REGLET_ERR_MISSING_EXPORT, REGLET_DOMAIN_PLUGIN,
+                            "the module is a component, and no WASI command; `reglet observe` runs it");
     if (!reglet__module_export(setup->visit->module, "_start"))
         return reglet__fail(err, REGLET_ERR_MISSING_EXPORT, REGLET_DOMAIN_PLUGIN,
                             "the module does not export \"_start\"; it is no WASI command");

@@ -28,8 +28,10 @@ static size_t listed(const struct reglet__external *external) {
 
 static const char *provider(const struct reglet__external *import) {
     static const char wasi[] = "wasi_snapshot_preview1";
+    static const char package[] = "wasi:"; /* of the interfaces that a component imports */
     bool is_wasi =
-        import->module_size == strlen(wasi) && memcmp(import->module, wasi, import->module_size) == 0;
+        (import->module_size == strlen(wasi) && memcmp(import->module, wasi, import->module_size) == 0) ||
+        (import->module_size > strlen(package) && memcmp(import->module, package, strlen(package)) == 0);
     return is_wasi ? "wasi" : import->open ? "embedder" : "host";
 }
 
@@ -45,7 +47,7 @@ static bool take_import(void *user_data, const struct reglet__external *external
     reglet_inspected_import *import = (reglet_inspected_import *)(uintptr_t)&out->imports[external->index];
     import->module = reglet__c_string(&inspected->arena, external->module, external->module_size);
     import->name = reglet__c_string(&inspected->arena, external->name, external->name_size);
-    import->type = keep(inspected, external->type);
+    import->type = keep(inspected, external->type ? external->type : external->kind);
     import->provider = provider(external);
     out->import_count++;
     return import->module && import->name && import->type;
@@ -62,6 +64,9 @@ static bool take_export(void *user_data, const struct reglet__external *external
         return out->exports != NULL;
     reglet_inspected_export *export = (reglet_inspected_export *)(uintptr_t)&out->exports[external->index];
     export->name = reglet__c_string(&inspected->arena, external->name, external->name_size);
+    export->interface = external->module_size
+                            ? reglet__c_string(&inspected->arena, external->module, external->module_size)
+                            : NULL;
     export->kind = external->kind;
     export->type = keep(inspected, external->type);
     out->export_count++;
@@ -177,6 +182,7 @@ static reglet_status inspect(const struct visit *visit, struct reglet__inspected
     out->name = keep(inspected, visit->plugin->name);
     out->sha256 = keep(inspected, hash);
     out->abi_generation = generation(visit);
+    out->interface = reglet__module_interface(module);
     take_facts(module, out);
     if (!out->name || !out->sha256 ||
         reglet__module_each_import(module, take_import, inspected) != REGLET_OK ||

@@ -151,7 +151,9 @@ static reglet_status ask_schema(const struct visit *visit, const reglet_schema *
     const char *name = reglet__module_export(visit->module, "_schema") ? "_schema" : "schema";
     status = ask(visit, name, &answer, err);
     if (status == REGLET_OK)
-        status = reglet__schema_parse(answer.bytes, answer.size, out, err);
+        status = reglet__module_interface(visit->module)
+                     ? reglet__schema_from_fields(answer.bytes, answer.size, out, err)
+                     : reglet__schema_parse(answer.bytes, answer.size, out, err);
     free(answer.bytes);
     return status;
 }

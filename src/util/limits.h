@@ -36,6 +36,8 @@
 #define REGLET__MAX_RESPONSE_BYTES                                                                           \
     ((size_t)128 << 20) /* one response: both streams of a command, when all is escaped */
 #define REGLET__MAX_BODY_BYTES      ((size_t)10 << 20) /* an HTTP body; stdout and stderr of a command, each */
+#define REGLET__MAX_HANDED_OVER_BYTES                                                                        \
+    ((uint64_t)64 << 20) /* strings and lists that a component hands over in one call of either side */
 #define REGLET__MAX_IMAGE_BYTES     ((size_t)128 << 20) /* memory of a plugin that an image is taken of */
 #define REGLET__MAX_RECORDING_BYTES ((size_t)64 << 20)  /* that a recording takes down, nearly as text */
 #define REGLET__MAX_RECORDING_TEXT  ((size_t)256 << 20) /* of one that is read */
@@ -101,6 +103,8 @@ enum {
     REGLET__MAX_ACCOUNT_NAME = 256,   /* with its NUL; what is longer is no name */
     REGLET__MAX_MEMORIES = 1,
     REGLET__MAX_TABLES = 100,
+    REGLET__MAX_COMPONENT_INSTANCES = 100, /* of modules, in one instance of a component */
+    REGLET__MAX_COMPONENT_MEMORIES = 16,
     REGLET__WAIT_MAX = 130,   /* descriptors of one wait: subscriptions, and two of the host's own */
     REGLET__IDLE_SLOTS = 256, /* memories that the process keeps for the next instances, of all plugins */
     REGLET__IDLE_SLOT_SECONDS = 10,      /* that it keeps one which no instance takes */
