@@ -2,6 +2,8 @@
 #
 #   reglet_c_guest(<name> [COMMAND | PLUGIN] SOURCES <file>…)
 #       A reactor; COMMAND: a program with a main(); PLUGIN: one that comes with reglet.
+#   reglet_c_component(<name> [PLUGIN] SOURCES <file>…)
+#       The same sources as a component: <name>.component.wasm.
 #   reglet_go_guest(<name> <package dir>)
 #   reglet_wat_guest(<name> <file>.wat)
 #   reglet_wat_family(<name> <file>.wat.in [<VARIABLE> <value>]…)
@@ -14,6 +16,7 @@
 
 set(REGLET_GUEST_DIR ${CMAKE_BINARY_DIR}/guests)
 set(REGLET_SDK_DIR ${CMAKE_SOURCE_DIR}/sdk/c)
+set(REGLET_WIT ${CMAKE_SOURCE_DIR}/wit/plugin-1.1.0.wit)
 set(REGLET_SDK_SOURCES ${REGLET_SDK_DIR}/reglet_plugin.c ${REGLET_SDK_DIR}/reglet_host.c ${REGLET_SDK_DIR}/reglet_json.c)
 add_custom_target(guests ALL)
 add_custom_target(plugins ALL)
@@ -63,12 +66,12 @@ endif()
 # same everywhere. The stack comes first, so that running out of it traps and overwrites nothing.
 set(guest_c_link_options -Wl,--stack-first,-z,stack-size=131072,--strip-debug)
 
-# What compiles one source of a guest in C; messages name <what>.
+# What compiles one source of a guest in C, with further options; messages name <what>.
 function(reglet_guest_object object source what)
   cmake_path(GET object PARENT_PATH directory)
   file(MAKE_DIRECTORY ${directory})
   add_custom_command(OUTPUT ${object}
-                     COMMAND ${REGLET_GUEST_CC} --target=wasm32-wasi --sysroot=/usr -std=c11 -O2 ${guest_c_warnings}
+                     COMMAND ${REGLET_GUEST_CC} --target=wasm32-wasi --sysroot=/usr -std=c11 -O2 ${guest_c_warnings} ${ARGN}
                              -ffile-prefix-map=${CMAKE_SOURCE_DIR}/= -ffile-prefix-map=${CMAKE_BINARY_DIR}/= -I${REGLET_SDK_DIR}
                              -MD -MF ${object}.d -c ${source} -o ${object}
                      DEPENDS ${source} DEPFILE ${object}.d COMMENT "Compiling ${what}" VERBATIM)
@@ -82,6 +85,32 @@ foreach(source IN LISTS REGLET_SDK_SOURCES)
   list(APPEND guest_sdk_objects ${REGLET_GUEST_DIR}/objects/sdk/${stem}.o)
 endforeach()
 add_custom_target(guest_sdk DEPENDS ${guest_sdk_objects})
+
+# The same for components: the SDK, and the bindings that the tool makes of our WIT.
+set(guest_component_options -DPLUGIN_COMPONENT -I${REGLET_GUEST_DIR})
+set(guest_component_objects)
+execute_process(COMMAND ${CMAKE_SOURCE_DIR}/sdk/component/build.sh
+                OUTPUT_VARIABLE REGLET_COMPONENT_TOOL OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS
+  ${CMAKE_SOURCE_DIR}/sdk/component/build.sh ${CMAKE_SOURCE_DIR}/sdk/component/Cargo.toml
+  ${CMAKE_SOURCE_DIR}/sdk/component/Cargo.lock ${CMAKE_SOURCE_DIR}/sdk/component/src/main.rs)
+set(guest_bindings ${REGLET_GUEST_DIR}/bindings/reglet_plugin)
+add_custom_command(OUTPUT ${guest_bindings}.c ${guest_bindings}.h ${guest_bindings}_component_type.o
+                   COMMAND ${REGLET_COMPONENT_TOOL} bindings ${REGLET_WIT} ${REGLET_GUEST_DIR}/bindings
+                   DEPENDS ${REGLET_WIT} ${REGLET_COMPONENT_TOOL} COMMENT "Making C of ${REGLET_WIT}" VERBATIM)
+add_custom_command(OUTPUT ${guest_bindings}.o
+                   COMMAND ${REGLET_GUEST_CC} --target=wasm32-wasi --sysroot=/usr -O2 -c ${guest_bindings}.c -o ${guest_bindings}.o
+                   DEPENDS ${guest_bindings}.c ${guest_bindings}.h COMMENT "Compiling the bindings" VERBATIM)
+foreach(source IN LISTS REGLET_SDK_SOURCES ITEMS ${REGLET_SDK_DIR}/reglet_component.c)
+  cmake_path(GET source STEM stem)
+  reglet_guest_object(${REGLET_GUEST_DIR}/objects/sdk-component/${stem}.o ${source} "the SDK for components: ${stem}.c"
+                      ${guest_component_options})
+  list(APPEND guest_component_objects ${REGLET_GUEST_DIR}/objects/sdk-component/${stem}.o)
+endforeach()
+list(APPEND guest_component_objects ${guest_bindings}.o ${guest_bindings}_component_type.o)
+add_custom_target(guest_bindings DEPENDS ${guest_bindings}.h ${guest_bindings}.o)
+add_custom_target(guest_component_sdk DEPENDS ${guest_component_objects})
+add_dependencies(guest_component_sdk guest_bindings)
 
 function(reglet_guest_target kind name file)
   add_custom_target(${kind}_${name} DEPENDS ${file})
@@ -119,6 +148,35 @@ function(reglet_c_guest name)
                      DEPENDS ${objects} COMMENT "Linking guest ${name}" VERBATIM)
   reglet_guest_target(${kind} ${name} ${output})
   add_dependencies(${kind}_${name} guest_sdk)
+endfunction()
+
+function(reglet_c_component name)
+  cmake_parse_arguments(PARSE_ARGV 1 guest "PLUGIN" "" "SOURCES")
+  set(kind guests)
+  if(guest_PLUGIN)
+    set(kind plugins)
+  endif()
+  set(objects)
+  foreach(source IN LISTS guest_SOURCES)
+    cmake_path(ABSOLUTE_PATH source)
+    if(source IN_LIST REGLET_SDK_SOURCES)
+      continue()
+    endif()
+    cmake_path(GET source STEM stem)
+    set(object ${REGLET_GUEST_DIR}/objects/${name}.component/${stem}.o)
+    reglet_guest_object(${object} ${source} "component ${name}: ${stem}.c" ${guest_component_options})
+    list(APPEND objects ${object})
+  endforeach()
+  set(core ${REGLET_GUEST_DIR}/objects/${name}.component/core.wasm)
+  set(output ${CMAKE_BINARY_DIR}/${kind}/${name}.component.wasm)
+  file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/${kind})
+  add_custom_command(OUTPUT ${output}
+                     COMMAND ${REGLET_GUEST_CC} --target=wasm32-wasi --sysroot=/usr -mexec-model=reactor ${guest_c_link_options}
+                             ${objects} ${guest_component_objects} -o ${core}
+                     COMMAND ${REGLET_COMPONENT_TOOL} new ${core} ${output}
+                     DEPENDS ${objects} ${guest_component_objects} COMMENT "Making component ${name}" VERBATIM)
+  reglet_guest_target(${kind} ${name}_component ${output})
+  add_dependencies(${kind}_${name}_component guest_component_sdk)
 endfunction()
 
 function(reglet_go_guest name package)

@@ -28,9 +28,9 @@ struct reglet_engine_limits {
     uint64_t memory_bytes;
     uint64_t table_elements;
     uint32_t instances, memories, tables; /* how many: a component may have several of each */
-    uint64_t handed_over_bytes;           /* strings and lists that a component hands over in one call of either side */
-    uint64_t refused_memory_bytes;        /* the first refused size, 0: none */
-    uint64_t refused_table_elements;      /* the same */
+    uint64_t handed_over_bytes; /* strings and lists that a component hands over in one call of either side */
+    uint64_t refused_memory_bytes;   /* the first refused size, 0: none */
+    uint64_t refused_table_elements; /* the same */
     uint64_t used_memory_bytes, last_growth_bytes;
     uint64_t used_table_elements;
 };
@@ -161,8 +161,7 @@ bool reglet_engine_component_each(const wasmtime_component_t *component,
                                   void *user_data);
 
 wasmtime_error_t *reglet_engine_component_start(const struct reglet_engine_linked *linked,
-                                                wasmtime_context_t *store,
-                                                wasmtime_component_instance_t *out,
+                                                wasmtime_context_t *store, wasmtime_component_instance_t *out,
                                                 enum reglet_engine_fault *fault, wasm_trap_t **trap);
 
 enum reglet_engine_export { REGLET_ENGINE_DESCRIBE, REGLET_ENGINE_SCHEMA, REGLET_ENGINE_OBSERVE };

@@ -135,21 +135,22 @@ fn define_host(host: &mut LinkerInstance<WasmtimeStoreData>, door: reglet_engine
     host.func_wrap(
         "fs-read",
         move |store: Context, (path, offset, max_bytes): (String, u64, Option<u64>)| -> Answer<FileContent> {
-            Ok((door.ask(&store, c"fs_read", &FsRead { path, offset, max_bytes })?,))
+            let answer: Response<FileContent> = door.ask(&store, c"fs_read", &FsRead { path: &path, offset, max_bytes })?;
+            Ok((answer.map_err(|error| error.of_file("read", &path)),))
         },
     )?;
     host.func_wrap(
         "fs-write",
         move |store: Context, (path, content, mode): (String, Vec<u8>, WriteMode)| -> Answer<u64> {
-            let answer: Response<Written> = door.ask(&store, c"fs_write", &FsWrite { path, content, mode })?;
-            Ok((answer.map(|answer| answer.written),))
+            let answer: Response<Written> = door.ask(&store, c"fs_write", &FsWrite { path: &path, content, mode })?;
+            Ok((answer.map(|answer| answer.written).map_err(|error| error.of_file("write", &path)),))
         },
     )?;
     host.func_wrap(
         "fs-stat",
         move |store: Context, (path, follow, readable): (String, bool, bool)| -> Answer<Option<FileInfo>> {
-            let answer: Response<Looked> = door.ask(&store, c"fs_stat", &FsStat { path, follow, readable })?;
-            Ok((answer.map(|answer| answer.info),))
+            let answer: Response<Looked> = door.ask(&store, c"fs_stat", &FsStat { path: &path, follow, readable })?;
+            Ok((answer.map(|answer| answer.info).map_err(|error| error.of_file("read", &path)),))
         },
     )?;
     host.func_wrap("env-get", move |store: Context, (name,): (String,)| -> Answer<Option<String>> {

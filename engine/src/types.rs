@@ -57,7 +57,7 @@ pub struct Config {
     values: Vec<(String, String)>,
 }
 
-/// An object: a string as it is, anything else as its text.
+/// An object: a string as it is, anything else as its text; null is as if it were not there.
 impl<'de> Deserialize<'de> for Config {
     fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
         struct Pairs;
@@ -70,6 +70,9 @@ impl<'de> Deserialize<'de> for Config {
                 let mut values = Vec::new();
                 while let Some((name, value)) = map.next_entry::<String, &RawValue>()? {
                     let text = value.get();
+                    if text == "null" {
+                        continue;
+                    }
                     let value = match text.starts_with('"') {
                         true => serde_json::from_str(text).map_err(A::Error::custom)?,
                         false => text.to_owned(),
@@ -332,16 +335,16 @@ mod headers {
 // --- Requests -----------------------------------------------------------------------------------------------
 
 #[derive(Serialize)]
-pub struct FsRead {
-    pub path: String,
+pub struct FsRead<'a> {
+    pub path: &'a str,
     pub offset: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_bytes: Option<u64>,
 }
 
 #[derive(Serialize)]
-pub struct FsWrite {
-    pub path: String,
+pub struct FsWrite<'a> {
+    pub path: &'a str,
     #[serde(with = "bytes")]
     pub content: Vec<u8>,
     pub mode: WriteMode,
@@ -361,8 +364,8 @@ pub enum WriteMode {
 }
 
 #[derive(Serialize)]
-pub struct FsStat {
-    pub path: String,
+pub struct FsStat<'a> {
+    pub path: &'a str,
     pub follow: bool,
     pub readable: bool,
 }
@@ -858,5 +861,23 @@ impl From<JsonError> for HostError {
             _ => HostError::Internal,
         };
         variant(Failure { kind, code, message })
+    }
+}
+
+impl HostError {
+    /// Of a file the host does not tell a plugin what grant is missing, for that depends on where a path leads: named here is what
+    /// the plugin asked for.
+    pub fn of_file(mut self, access: &str, path: &str) -> Self {
+        if let HostError::Denied(denial) = &mut self {
+            let mut missing = format!("fs:{access}:");
+            for character in path.chars() {
+                if "*?[]{}\\".contains(character) {
+                    missing.push('\\');
+                }
+                missing.push(character);
+            }
+            denial.missing = Some(missing);
+        }
+        self
     }
 }

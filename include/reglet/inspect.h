@@ -12,7 +12,8 @@ REGLET_BEGIN_DECLS
 typedef struct reglet_inspected_import {
     const char *module; /**< of a component: the interface, such as "reglet:plugin/host@1.1.0" */
     const char *name;   /**< empty: of the interface only types */
-    const char *type; /**< such as "(i32, i64) -> (i32)"; of a component, such as "func(name: string) -> bool" */
+    const char
+        *type; /**< such as "(i32, i64) -> (i32)"; of a component, such as "func(name: string) -> bool" */
     const char *
         provider; /**< "wasi", "host" (the library) or "embedder" (a host function of the embedding program) */
 } reglet_inspected_import;
@@ -20,8 +21,9 @@ typedef struct reglet_inspected_import {
 /** Something that the module exports. */
 typedef struct reglet_inspected_export {
     const char *name;
-    const char *kind; /**< "function", "memory", "table", "global" or "tag"; of a component also "interface" */
-    const char *type; /**< of a function, as above; NULL of anything else */
+    const char
+        *kind; /**< "function", "memory", "table", "global" or "tag"; of a component also "interface" */
+    const char *type;      /**< of a function, as above; NULL of anything else */
     const char *interface; /**< of a component, where the name stands; else NULL */
 } reglet_inspected_export;
 
@@ -35,7 +37,7 @@ typedef struct reglet_inspection {
     const char *sha256; /**< of the module, 64 hexadecimal digits */
     uint64_t module_bytes;
     uint64_t custom_bytes; /**< of those, in custom sections: names, debug information */
-    int abi_generation;    /**< 1 or 2; 0: it is no plugin, having none of the exports of either; a component's is 1 */
+    int abi_generation; /**< 1 or 2; 0: it is no plugin, having none of the exports of either; a component's is 1 */
 
     const reglet_inspected_import *imports; /**< in the module's order; the first 10,000 */
     size_t import_count;
@@ -65,7 +67,8 @@ typedef struct reglet_inspection {
     bool starts_from_image; /**< calls start from an image of what initialising left behind */
     const char *no_image;   /**< why not, as in "it has a start function"; NULL where they do */
 
-    const char *interface; /**< of a component, the one that it exports: "reglet:plugin/plugin@1.1.0"; else NULL */
+    const char
+        *interface; /**< of a component, the one that it exports: "reglet:plugin/plugin@1.1.0"; else NULL */
 } reglet_inspection;
 
 /**

@@ -70,53 +70,59 @@ static void put_owner(const plugin_file *file, plugin_evidence *evidence) {
     plugin_put_string(evidence, "group", file->group);
 }
 
-/*
- * Reads what is asked for in one pass, so that content and hash are of the same bytes: the first MAX_CONTENT bytes and
- * one more, which tells whether there are more, or everything when it is hashed. Returns 0 or an errno.
- */
-static int read_file(int fd, bool want_content, bool want_hash, plugin_evidence *evidence) {
-    static unsigned char content[MAX_CONTENT + 1], rest[64 << 10];
-    struct sha256 hash;
-    size_t kept = 0;
-    sha256_init(&hash);
-    for (;;) {
-        bool full = kept == sizeof content;
-        if (full && !want_hash)
-            break;
-        unsigned char *to = full ? rest : content + kept;
-        ssize_t got = read(fd, to, full ? sizeof rest : sizeof content - kept);
-        if (got < 0)
-            return errno;
-        if (got == 0)
-            break;
-        if (want_hash)
-            sha256_update(&hash, to, (size_t)got);
-        kept += full ? 0 : (size_t)got;
-    }
-    if (want_content) {
-        plugin_put_base64(evidence, "content_b64", content, kept < MAX_CONTENT ? kept : MAX_CONTENT);
+/* What is wanted of the content, of one pass over the file, so that content and hash are of the same bytes. */
+struct wanted {
+    bool content, hash;
+    struct sha256 sum;
+    size_t kept;
+    unsigned char bytes[MAX_CONTENT + 1]; /* one more tells whether there are more */
+};
+
+/* False: no more is wanted. */
+static bool take(void *user_data, const void *bytes, size_t size) {
+    struct wanted *wanted = user_data;
+    size_t room = sizeof wanted->bytes - wanted->kept, kept = size < room ? size : room;
+    memcpy(wanted->bytes + wanted->kept, bytes, kept);
+    wanted->kept += kept;
+    if (wanted->hash)
+        sha256_update(&wanted->sum, bytes, size);
+    return wanted->hash || wanted->kept < sizeof wanted->bytes;
+}
+
+static void put_content(struct wanted *wanted, plugin_evidence *evidence) {
+    if (wanted->content) {
+        size_t size = wanted->kept < MAX_CONTENT ? wanted->kept : MAX_CONTENT;
+        plugin_put_base64(evidence, "content_b64", wanted->bytes, size);
         plugin_put_string(evidence, "encoding", "base64");
-        plugin_put_bool(evidence, "content_truncated", kept > MAX_CONTENT);
+        plugin_put_bool(evidence, "content_truncated", wanted->kept > MAX_CONTENT);
     }
-    if (want_hash) {
+    if (wanted->hash) {
         char text[SHA256_TEXT_SIZE];
-        sha256_final_text(&hash, text);
+        sha256_final_text(&wanted->sum, text);
         plugin_put_string(evidence, "sha256", text);
     }
-    return 0;
 }
 
-static void observe_content(const char *path, bool want_content, bool want_hash, plugin_evidence *evidence) {
-    int fd = open(path, O_RDONLY | O_NONBLOCK);
-    int error = fd < 0 ? errno : read_file(fd, want_content, want_hash, evidence);
-    if (error)
-        plugin_fail_file(evidence, "read", path, error);
-    if (fd >= 0)
-        close(fd);
+#ifdef PLUGIN_COMPONENT /* without files of WASI, which a component has not: by the host's functions alone */
+
+static void fail(const plugin_error *error, const char *path, plugin_evidence *evidence) {
+    if (strcmp(error->code, "EACCES") == 0)
+        plugin_fail_file(evidence, "read", path, EACCES);
+    else
+        plugin_fail_call(evidence, error);
 }
+
+static bool read_file(const char *path, struct wanted *wanted, plugin_evidence *evidence) {
+    const plugin_error *error = plugin_fs_pass(path, take, wanted);
+    if (error)
+        fail(error, path, evidence);
+    return !error;
+}
+
+#else
 
 /* Of a denial nothing more is to be learned. What else went wrong has a number that WASI tells. */
-static void fail_stat(const plugin_error *error, const char *path, plugin_evidence *evidence) {
+static void fail(const plugin_error *error, const char *path, plugin_evidence *evidence) {
     struct stat status;
     if (strcmp(error->code, "EACCES") == 0)
         plugin_fail_file(evidence, "read", path, EACCES);
@@ -124,6 +130,33 @@ static void fail_stat(const plugin_error *error, const char *path, plugin_eviden
         plugin_fail_file(evidence, "read", path, errno);
     else
         plugin_fail_call(evidence, error);
+}
+
+static bool read_file(const char *path, struct wanted *wanted, plugin_evidence *evidence) {
+    static unsigned char piece[64 << 10];
+    int fd = open(path, O_RDONLY | O_NONBLOCK);
+    ssize_t got = fd;
+    while (got >= 0) {
+        got = read(fd, piece, sizeof piece);
+        if (got <= 0 || !take(wanted, piece, (size_t)got))
+            break;
+    }
+    if (got < 0)
+        plugin_fail_file(evidence, "read", path, errno);
+    if (fd >= 0)
+        close(fd);
+    return got >= 0;
+}
+
+#endif
+
+static void observe_content(const char *path, bool want_content, bool want_hash, plugin_evidence *evidence) {
+    static struct wanted wanted;
+    wanted.content = want_content;
+    wanted.hash = want_hash;
+    sha256_init(&wanted.sum);
+    if (read_file(path, &wanted, evidence))
+        put_content(&wanted, evidence);
 }
 
 /*
@@ -140,7 +173,7 @@ static void observe(plugin_value config, plugin_evidence *evidence) {
     plugin_put_string(evidence, "path", path);
     plugin_file file = plugin_fs_examine(path, false);
     if (file.error) {
-        fail_stat(file.error, path, evidence);
+        fail(file.error, path, evidence);
         return;
     }
     plugin_put_bool(evidence, "exists", file.exists);

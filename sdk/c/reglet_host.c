@@ -8,6 +8,16 @@
 
 #include "reglet_json.h"
 
+/* Of the host's own functions a component imports each by itself (reglet_component.c): those that nothing calls are dropped. */
+#ifdef PLUGIN_COMPONENT
+#define COMPONENT_ASK(name, bytes, size, response_size) plugin__component_##name(bytes, size, response_size)
+#define HOST_FUNCTION(name)                                                                                  \
+    char *plugin__component_##name(const char *request, size_t size, size_t *response_size);                 \
+    PLUGIN__FUNCTION(name, COMPONENT_ASK)
+#else
+#define HOST_FUNCTION(name) PLUGIN_HOST_FUNCTION(name)
+#endif
+
 /* ---- Errors -------------------------------------------------------------------------------------------------- */
 
 static const plugin_error no_memory = {
@@ -109,7 +119,7 @@ static void put_timeout(plugin_request *request, int64_t timeout_ms) {
 
 /* ---- Names --------------------------------------------------------------------------------------------------- */
 
-PLUGIN_HOST_FUNCTION(dns_lookup)
+HOST_FUNCTION(dns_lookup)
 
 plugin_dns_response plugin_dns_lookup(const plugin_dns *dns) {
     plugin_dns_response response;
@@ -126,7 +136,7 @@ plugin_dns_response plugin_dns_lookup(const plugin_dns *dns) {
 
 /* ---- HTTP ---------------------------------------------------------------------------------------------------- */
 
-PLUGIN_HOST_FUNCTION(http_request)
+HOST_FUNCTION(http_request)
 
 static bool came_before(const plugin_header *headers, const plugin_header *header) {
     for (; headers < header; headers++)
@@ -173,9 +183,9 @@ plugin_http_response plugin_http_request(const plugin_http *http) {
 
 /* ---- Connections and mail ------------------------------------------------------------------------------------ */
 
-PLUGIN_HOST_FUNCTION(tcp_connect)
-PLUGIN_HOST_FUNCTION(smtp_connect)
-PLUGIN_HOST_FUNCTION(ssrf_check)
+HOST_FUNCTION(tcp_connect)
+HOST_FUNCTION(smtp_connect)
+HOST_FUNCTION(ssrf_check)
 
 static plugin_request *new_connect(const plugin_target *target) {
     plugin_request *request = plugin_request_new();
@@ -233,7 +243,7 @@ plugin_ssrf_response plugin_ssrf_check(const char *address) {
 
 /* ---- Commands ------------------------------------------------------------------------------------------------ */
 
-PLUGIN_HOST_FUNCTION(exec_command)
+HOST_FUNCTION(exec_command)
 
 static plugin_text read_text(plugin_value json, const char *key, const char *truncated) {
     plugin_text text = {.truncated = plugin_bool(json, truncated)};
@@ -261,10 +271,10 @@ plugin_command_response plugin_exec_command(const plugin_command *command) {
 
 /* ---- Files and the environment ------------------------------------------------------------------------------- */
 
-PLUGIN_HOST_FUNCTION(fs_stat)
-PLUGIN_HOST_FUNCTION(fs_read)
-PLUGIN_HOST_FUNCTION(fs_write)
-PLUGIN_HOST_FUNCTION(env_get)
+HOST_FUNCTION(fs_stat)
+HOST_FUNCTION(fs_read)
+HOST_FUNCTION(fs_write)
+HOST_FUNCTION(env_get)
 
 static plugin_file send_stat(plugin_request *request) {
     enum { EXISTS, TYPE, SIZE, MODE, UID, GID, OWNER, GROUP, MOD_TIME, TARGET, READABLE, COUNT };
@@ -325,6 +335,27 @@ plugin_content plugin_fs_read(const char *path, int64_t offset, int64_t max_byte
     content.size = plugin_int(content.json, "size");
     content.truncated = plugin_bool(content.json, "truncated");
     return content;
+}
+
+const plugin_error *plugin_fs_pass(const char *path,
+                                   bool (*take)(void *user_data, const void *bytes, size_t size),
+                                   void *user_data) {
+    enum { PIECE = 1 << 20 };
+    int64_t offset = 0;
+    for (bool more = true; more;) {
+        void *mark = plugin__mark();
+        plugin_content content = plugin_fs_read(path, offset, PIECE);
+        if (content.error)
+            return content.error;
+        offset += (int64_t)content.data_size;
+        more =
+            (content.data_size == 0 || take(user_data, content.data, content.data_size)) && content.truncated;
+        plugin__release(mark);
+#ifdef __wasm__ /* natively the test has it */
+        free((char *)(uintptr_t)content.json.text);
+#endif
+    }
+    return NULL;
 }
 
 plugin_written plugin_fs_write(const char *path, const char *mode, const void *data, size_t size) {

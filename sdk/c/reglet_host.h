@@ -195,6 +195,10 @@ typedef struct plugin_content {
 
 /* From `offset` on, at most `max_bytes` (0: the host's own limit). */
 plugin_content plugin_fs_read(const char *path, int64_t offset, int64_t max_bytes);
+/* Hands a file over from its beginning, a MiB or less at a time, and keeps nothing of it; ends when `take` returns false. */
+const plugin_error *plugin_fs_pass(const char *path,
+                                   bool (*take)(void *user_data, const void *bytes, size_t size),
+                                   void *user_data);
 
 typedef struct plugin_written {
     const plugin_error *error;
@@ -233,19 +237,29 @@ plugin_request *plugin_request_new(void);
  */
 #define PLUGIN_HOST_FUNCTION(name)                                                                           \
     PLUGIN__IMPORT(name)                                                                                     \
-    static plugin_value plugin_call_##name(plugin_request *request, const plugin_error **error) {            \
-        size_t size_ = 0, answer_size_ = 0;                                                                  \
-        const char *bytes_ = plugin__request_bytes(request, &size_);                                         \
-        char *answer_ = bytes_ ? PLUGIN__ASK(name, bytes_, size_, &answer_size_) : NULL;                     \
-        return plugin__response(request, answer_, answer_size_, error);                                      \
-    }
+    PLUGIN__FUNCTION(name, PLUGIN__ASK)
 
 /* ---- Behind that --------------------------------------------------------------------------------------------- */
 
 const char *plugin__request_bytes(plugin_request *request, size_t *size);
 plugin_value plugin__response(plugin_request *request, char *bytes, size_t size, const plugin_error **error);
 
-#ifdef __wasm__
+#define PLUGIN__FUNCTION(name, ask)                                                                          \
+    static plugin_value plugin_call_##name(plugin_request *request, const plugin_error **error) {            \
+        size_t size_ = 0, answer_size_ = 0;                                                                  \
+        const char *bytes_ = plugin__request_bytes(request, &size_);                                         \
+        char *answer_ = bytes_ ? ask(name, bytes_, size_, &answer_size_) : NULL;                             \
+        return plugin__response(request, answer_, answer_size_, error);                                      \
+    }
+
+#if defined PLUGIN_COMPONENT
+
+/* A function of the embedding program is asked by its name: in WIT there is no import for it. */
+char *plugin__call(const char *function, const char *request, size_t size, size_t *response_size);
+#define PLUGIN__IMPORT(name)
+#define PLUGIN__ASK(name, bytes, size, response_size) plugin__call(#name, bytes, size, response_size)
+
+#elif defined __wasm__
 
 /* Called from one function only: the linker drops the import with it when nothing calls that. */
 #define PLUGIN__IMPORT(name)                                                                                 \

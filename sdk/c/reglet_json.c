@@ -43,6 +43,18 @@ void *plugin__keep(size_t size) {
     return kept->bytes;
 }
 
+void *plugin__mark(void) {
+    return all_kept;
+}
+
+void plugin__release(void *mark) {
+    while (all_kept && all_kept != mark) {
+        struct kept *kept = all_kept;
+        all_kept = kept->next;
+        free(kept);
+    }
+}
+
 /* ---- Reading JSON -------------------------------------------------------------------------------------------- */
 
 struct cursor {

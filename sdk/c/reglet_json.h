@@ -13,6 +13,9 @@ void plugin__note_problem(const char *text);
 
 /* Memory that lives as long as the instance; NULL, and a problem, without memory. */
 void *plugin__keep(size_t size);
+/* Gives back what was kept since a mark. */
+void *plugin__mark(void);
+void plugin__release(void *mark);
 
 /* ---- Reading ------------------------------------------------------------------------------------------------- */
 

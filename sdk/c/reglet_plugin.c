@@ -320,7 +320,7 @@ void plugin_log(plugin_level level, const char *format, ...) {
 
 /* ---- The ABI ------------------------------------------------------------------------------------------------- */
 
-#ifdef __wasm__
+#if defined __wasm__ && !defined PLUGIN_COMPONENT
 
 /* Only the exported names are the ABI's; in C they would stand in the way of the plugin's own. */
 #define EXPORT(name) __attribute__((export_name(name)))

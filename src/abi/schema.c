@@ -277,7 +277,8 @@ struct drawing {
 /* Of a field that comes twice the last one counts, as of any member. */
 static bool draw(struct drawing *drawing, const struct reglet__json *field) {
     struct reglet__arena *arena = drawing->arena;
-    const struct reglet__json *name = reglet__json_get(field, "name"), *type = reglet__json_get(field, "type"),
+    const struct reglet__json *name = reglet__json_get(field, "name"),
+                              *type = reglet__json_get(field, "type"),
                               *required = reglet__json_get(field, "required"),
                               *description = reglet__json_get(field, "description");
     struct reglet__json *property = reglet__json_new_object(arena);

@@ -17,7 +17,8 @@
 
 /* What is asked lies from REGLET_ENGINE_WINDOW on, and is never as large as the distance to what is answered. */
 enum { ANSWERED_AT = 1 << 30 };
-_Static_assert(REGLET__MAX_HANDED_OVER_BYTES < ANSWERED_AT / 8, "a request, escaped, ends before the response begins");
+_Static_assert(REGLET__MAX_HANDED_OVER_BYTES < ANSWERED_AT / 8,
+               "a request, escaped, ends before the response begins");
 
 static void *look(const struct window *window, uint32_t begins, uint32_t address, uint64_t size) {
     uint64_t offset = (uint64_t)address - begins;

@@ -9,11 +9,13 @@
 /* One import or export. Everything is borrowed for the time of the call that hands it out. */
 struct reglet__external {
     size_t index, count; /* which of how many */
-    const char *module;  /* of an import, and of a component's export: where from; not NUL-terminated, may hold NULs, is UTF-8 */
+    const char *
+        module; /* of an import, and of a component's export: where from; not NUL-terminated, may hold NULs, is UTF-8 */
     size_t module_size;
     const char *name; /* the same */
     size_t name_size;
-    const char *kind; /* "function", "memory", "table", "global" or "tag"; of a component also "interface", without a name */
+    const char *
+        kind; /* "function", "memory", "table", "global" or "tag"; of a component also "interface", without a name */
     const char *type; /* of a function, such as "(i32) -> (i64)"; else NULL */
     bool open;        /* of an import: only one without a name provides it */
 };

@@ -46,7 +46,7 @@ struct reglet__module {
     struct reglet__engine *engine;
     wasmtime_instance_pre_t *pre;        /* imports linked and checked */
     struct reglet_engine_linked *linked; /* the same, of a component */
-    struct export_entry *exports; /* sorted by name */
+    struct export_entry *exports;        /* sorted by name */
     size_t export_count;
     struct reglet__import
         *open_imports; /* those of tables that have no name, with the names that were imported */

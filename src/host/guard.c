@@ -174,9 +174,9 @@ static reglet_status deny(struct reglet__host_request *request, const struct reg
                           const char *grant) {
     bool helps = grant && !decision->for_good;
     reglet__host_tell(request, decision, asked, grant);
-    reglet_status status = reglet__host_fail(request, kind->type, kind->code, "%s: %s: %s%s%s", prefix,
-                                             asked->phrase, decision->reason,
-                                             helps ? "; a grant that would allow it: " : "", helps ? grant : "");
+    reglet_status status = reglet__host_fail(
+        request, kind->type, kind->code, "%s: %s: %s%s%s", prefix, asked->phrase, decision->reason,
+        helps ? "; a grant that would allow it: " : "", helps ? grant : "");
     return status == REGLET__HOST_ANSWERED && helps ? reglet__host_missing(request, grant) : status;
 }
 

@@ -294,8 +294,8 @@ static reglet_status give_input(struct call *call, const char *input, uint32_t s
 static reglet_status ask_component(struct call *call, const char *name, const char *input, uint32_t size,
                                    struct answer *answer, uint32_t *exit_code, reglet_error **err) {
     uint64_t most = call->setup->visit->plugin->runtime->limits.result_bytes;
-    reglet_status status = reglet__guest_ask(call->guest, name, input, size, &answer->bytes, &answer->size,
-                                             exit_code, err);
+    reglet_status status =
+        reglet__guest_ask(call->guest, name, input, size, &answer->bytes, &answer->size, exit_code, err);
     if (status != REGLET_OK || answer->size <= most)
         return status;
     free(take_ptr(answer->bytes));

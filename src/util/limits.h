@@ -35,7 +35,7 @@
 #define REGLET__MAX_REQUEST_BYTES ((uint32_t)32 << 20) /* one request to a host function: a body in base64 */
 #define REGLET__MAX_RESPONSE_BYTES                                                                           \
     ((size_t)128 << 20) /* one response: both streams of a command, when all is escaped */
-#define REGLET__MAX_BODY_BYTES      ((size_t)10 << 20) /* an HTTP body; stdout and stderr of a command, each */
+#define REGLET__MAX_BODY_BYTES ((size_t)10 << 20) /* an HTTP body; stdout and stderr of a command, each */
 #define REGLET__MAX_HANDED_OVER_BYTES                                                                        \
     ((uint64_t)64 << 20) /* strings and lists that a component hands over in one call of either side */
 #define REGLET__MAX_IMAGE_BYTES     ((size_t)128 << 20) /* memory of a plugin that an image is taken of */

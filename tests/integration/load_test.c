@@ -76,9 +76,10 @@ static void load__native_code_is_refused(void **state) {
     free(self.data);
 }
 
-static void load__component_is_refused_by_name(void **state) {
+static void load__component_that_is_no_plugin_is_refused_with_what_it_exports(void **state) {
     (void)state;
-    expect_refused("\0asm\x0d\0\1\0", 8, REGLET_ERR_INVALID_MODULE, "component");
+    expect_refused("\0asm\x0d\0\1\0", 8, REGLET_ERR_MISSING_EXPORT,
+                   "the component exports nothing; a plugin exports \"reglet:plugin/plugin@1.1.0\"");
 }
 
 /* An export that takes a typed function reference, which the engine's C API has no plain name for. */
@@ -518,7 +519,7 @@ int main(void) {
         cmocka_unit_test(load__random_bytes_are_refused),
         cmocka_unit_test(load__text_is_refused),
         cmocka_unit_test(load__native_code_is_refused),
-        cmocka_unit_test(load__component_is_refused_by_name),
+        cmocka_unit_test(load__component_that_is_no_plugin_is_refused_with_what_it_exports),
         cmocka_unit_test(load__types_beyond_the_abi_are_no_reason_to_abort),
         cmocka_unit_test(load__file_errors_name_the_path),
         cmocka_unit_test(load__fifo_is_not_waited_for),
