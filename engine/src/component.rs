@@ -306,9 +306,14 @@ fn find_exports(
     linker: &Linker<WasmtimeStoreData>,
 ) -> std::result::Result<reglet_engine_linked, Refusal> {
     let component = pre.component();
+    let names: Vec<String> =
+        component.component_type().exports(component.engine()).map(|(name, _)| name.to_owned()).collect();
     for (interface, version) in INTERFACES {
         let name = interface.to_str().expect("a constant");
-        let Some(plugin) = component.get_export_index(None, name) else { continue };
+        // By the name as it is written: to the engine each version of 1 is as good as another.
+        let Some(plugin) = component.get_export_index(None, name).filter(|_| names.iter().any(|it| it == name)) else {
+            continue;
+        };
         let ty = linker.substituted_component_type(component)?;
         let exports = Exports { component, ty, plugin, name };
         let describe = exports.find::<(), Described>("describe")?;
@@ -319,15 +324,8 @@ fn find_exports(
         };
         return Ok(reglet_engine_linked { pre, interface, version, describe, schema, observe });
     }
-    let ty = component.component_type();
-    let mut names: Vec<&str> = ty.exports(component.engine()).map(|(name, _)| name).take(5).collect();
-    if names.is_empty() {
-        names.push("nothing");
-    }
-    let text = format!(
-        "the component exports {}; a plugin exports \"reglet:plugin/plugin@1.1.0\", or \"…@1.0.0\"",
-        names.join(", ")
-    );
+    let shown = if names.is_empty() { "nothing".to_owned() } else { names[..names.len().min(5)].join(", ") };
+    let text = format!("the component exports {shown}; a plugin exports \"reglet:plugin/plugin@1.1.0\", or \"…@1.0.0\"");
     refuse(Fault::MissingExport, text)
 }
 
