@@ -67,7 +67,7 @@ typedef enum reglet_status {
     /* Loading. */
     REGLET_ERR_NOT_LOADED = -20,     /**< no plugin of that name is loaded */
     REGLET_ERR_NAME_TAKEN = -21,     /**< that name is loaded with other bytes */
-    REGLET_ERR_INVALID_MODULE = -22, /**< the bytes are no WebAssembly core module that validates */
+    REGLET_ERR_INVALID_MODULE = -22, /**< the bytes are no WebAssembly module or component that validates */
     REGLET_ERR_UNKNOWN_IMPORT =
         -23, /**< the module imports what the host does not provide; the message names it */
     REGLET_ERR_SIGNATURE = -24,    /**< an import or export has another signature; the message has both */
