@@ -218,6 +218,8 @@ pub enum Fault {
     TooMuch,
     /// It wants more instances, memories or tables than it may have.
     TooMany,
+    /// The host had no room for a memory.
+    NoRoom,
     Trap,
     Other,
 }
@@ -540,23 +542,21 @@ pub unsafe extern "C" fn reglet_engine_component_each(
 
 // --- Calling ------------------------------------------------------------------------------------------------
 
-/// Why guest code did not return, for C.
-fn ended(
-    error: Error,
-    fault: &mut Fault,
-    trap: &mut *mut wasm_trap_t,
-) -> Option<Box<wasmtime_error_t>> {
-    *fault = match error.downcast_ref::<Trap>() {
-        Some(_) => Fault::Trap,
-        None if error.root_cause().to_string().contains("fuel allocated for hostcalls") => Fault::TooMuch,
-        None if error.root_cause().to_string().starts_with("resource limit exceeded") => Fault::TooMany,
-        None => Fault::Other,
-    };
-    if matches!(fault, Fault::Trap) {
+/// Why guest code did not return, for C: a trap as it is, of anything else the cause alone.
+fn ended(error: Error, fault: &mut Fault, trap: &mut *mut wasm_trap_t) -> Option<Box<wasmtime_error_t>> {
+    if error.is::<Trap>() {
+        *fault = Fault::Trap;
         *trap = Box::into_raw(Box::new(error)).cast();
         return None;
     }
-    Some(Box::new(error.into()))
+    let cause = error.root_cause().to_string();
+    *fault = match &*cause {
+        cause if cause.contains("fuel allocated for hostcalls") => Fault::TooMuch,
+        cause if cause.starts_with("resource limit exceeded") => Fault::TooMany,
+        cause if cause.starts_with("no room for a memory") => Fault::NoRoom, // src/engine/memory.c
+        _ => Fault::Other,
+    };
+    Some(Box::new(Error::msg(cause).into()))
 }
 
 #[unsafe(no_mangle)]

@@ -156,13 +156,13 @@ const char *reglet__module_interface(const struct reglet__module *module) {
 static reglet_status ended(struct reglet__guest *guest, wasmtime_error_t *error, wasm_trap_t *trap,
                            enum reglet_engine_fault fault, const char *what, uint32_t *exit_code,
                            reglet_error **err) {
-    bool host_ended = guest->stop.status != REGLET_OK;
-    if (host_ended || (fault != REGLET_ENGINE_BAD_OUTPUT && fault != REGLET_ENGINE_TOO_MUCH &&
-                       fault != REGLET_ENGINE_TOO_MANY))
+    bool is_limit = fault == REGLET_ENGINE_TOO_MUCH || fault == REGLET_ENGINE_TOO_MANY;
+    bool is_answer = fault == REGLET_ENGINE_BAD_OUTPUT || fault == REGLET_ENGINE_OTHER;
+    if (guest->stop.status != REGLET_OK || (!is_limit && !is_answer))
         return reglet__guest_ended(guest, error, trap, exit_code, err);
-    if (fault == REGLET_ENGINE_BAD_OUTPUT) {
+    if (is_answer) { /* what it answered, or asked for, in its own types */
         char begin[96];
-        snprintf(begin, sizeof begin, "the plugin's %s answered what cannot be passed on", what);
+        snprintf(begin, sizeof begin, "the plugin's %s", what);
         return reglet__engine_fail(error, REGLET_ERR_BAD_OUTPUT, begin, err);
     }
     wasmtime_error_delete(error);
