@@ -159,6 +159,8 @@ bool reglet__inspected_print(struct reglet__inspected *inspected) {
         add_number(&root, "abi", (uint64_t)inspection->abi_generation);
     else
         add_text(&root, "abi", NULL);
+    if (inspection->interface)
+        add_text(&root, "interface", inspection->interface);
     add_imports(&root, inspection);
     add_exports(&root, inspection);
     add_memory(&root, inspection);
