@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "abi/abi.h"
-#include "abi/json.h"
+#include "abi/json_scan.h"
 #include "fuzz/fuzz.h"
 #include "util/clock.h"
 #include "util/text.h"
@@ -32,6 +32,18 @@ static void require_json(const char *json, size_t size) {
     REQUIRE(reglet__json_read(&arena, json, size, &root, &fault) == REGLET_OK);
     const char *again = reglet__json_print(&arena, root, &again_size);
     REQUIRE(again && again_size == size && memcmp(again, json, size) == 0);
+    reglet__arena_free(&arena);
+}
+
+/* What is refused can be explained, and nothing else. */
+static void require_agreement(const char *bytes, size_t size) {
+    struct reglet__arena arena = {0};
+    struct reglet__json_fault fault;
+    struct reglet__json *root = NULL;
+    reglet_status status = reglet__json_read(&arena, bytes, size, &root, &fault);
+    REQUIRE(status == REGLET_OK || (status == REGLET_ERR_BAD_OUTPUT && fault.what && fault.at <= fault.size));
+    REQUIRE(!reglet__utf8_valid(bytes, size) ||
+            reglet__json_scan(bytes, size, &fault) == (status == REGLET_OK));
     reglet__arena_free(&arena);
 }
 
@@ -153,6 +165,7 @@ static reglet_config *parse_config(const char *bytes, size_t size) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     const char *bytes = (const char *)data;
+    require_agreement(bytes, size);
     reglet_config *config = parse_config(bytes, size);
     description(bytes, size, false);
     description(bytes, size, true);

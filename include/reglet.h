@@ -62,8 +62,8 @@
  *   once besides, however many calls use it: its data, and for the image what it wrote while it initialised, 128 MiB at the
  *   most each. The image is a file in memory (memfd), sealed against writing; so is the data, unless the code came from a
  *   file: then it is mapped from there, like the code. Out of memory is an error code here; the engine's compiler aborts
- *   the process instead, and json-c, which reads what plugins answer, may still fail hard when the heap runs out while it
- *   works.
+ *   the process instead.
+ * - simdjson. The first JSON that is read chooses simdjson's code for the whole process, by the processor alone.
  * - OpenSSL and libcurl. The first http_request of a plugin initialises libcurl (curl_global_init()), for good, and
  *   with it OpenSSL's default context: it reads the configuration that OPENSSL_CONF names, and opens, for
  *   nothing of ours, the file that SSLKEYLOGFILE names. A program that uses libcurl itself and threads calls

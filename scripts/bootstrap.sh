@@ -76,7 +76,8 @@ look_for_packages() {
     need binutils have objcopy
     need pkg-config have pkg-config
     need ca-certificates test -s /etc/ssl/certs/ca-certificates.crt # cargo fetches the engine's crates
-    need libjson-c-dev pkg-config --exists json-c
+    need libsimdjson-dev pkg-config --exists simdjson
+    need libjson-c-dev pkg-config --exists json-c # the command and the examples
     need libssl-dev pkg-config --exists libssl libcrypto
     need libc-ares-dev pkg-config --exists libcares
     need libcurl4-openssl-dev pkg-config --exists libcurl

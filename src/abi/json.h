@@ -1,11 +1,10 @@
 /*
  * json.h - JSON: one strict reader for what guests and operators give, one writer for what the library hands out.
  *
- * json-c reads; what it takes beyond RFC 8259 (NaN, raw control characters, single quotes, leading zeros, integers
- * beyond 64 bits, keys that it would cut at a NUL) is refused before. It is liberal only where nothing can be lost:
- * invalid UTF-8 and lone surrogate escapes become U+FFFD, and of members with the same key the last value stays.
- * Nesting, the number of values and the memory that json-c will need are limited before it starts. Numbers keep
- * their text, but for -0, which becomes 0.
+ * simdjson reads, and what it refuses json_scan.h explains. Besides what RFC 8259 refuses, integers beyond 64 bits are
+ * refused, and keys with a NUL. It is liberal only where nothing can be lost: invalid UTF-8 and lone surrogate escapes
+ * become U+FFFD, and of members with the same key the last value stays. Nesting and the numbers of values, objects and
+ * arrays are limited before memory is spent on them. Numbers keep their text, but for -0, which becomes 0.
  *
  * The writer's text is one line of ASCII-safe controls: what could steer a terminal (control characters,
  * bidirectional marks, line separators) is written as a \u escape, which loses nothing.

@@ -41,7 +41,6 @@
 #define REGLET__MAX_IMAGE_BYTES     ((size_t)128 << 20) /* memory of a plugin that an image is taken of */
 #define REGLET__MAX_RECORDING_BYTES ((size_t)64 << 20)  /* that a recording takes down, nearly as text */
 #define REGLET__MAX_RECORDING_TEXT  ((size_t)256 << 20) /* of one that is read */
-#define REGLET__JSON_WORK_BYTES     ((size_t)384 << 20) /* for reading one JSON text: 0.9 KiB an object */
 #define REGLET__WASM_STACK_BYTES    ((size_t)512 << 10) /* stack of guest code */
 #define REGLET__HOST_STACK_BYTES    ((size_t)256 << 10) /* besides, for the host functions it calls */
 #define REGLET__THREAD_STACK_BYTES  ((size_t)2 << 20)   /* of the library's own threads */
@@ -49,6 +48,7 @@
 enum {
     REGLET__JSON_DEPTH = 100,             /* nesting of what a guest answers */
     REGLET__JSON_VALUES = 1000000,        /* values in what a guest answers */
+    REGLET__JSON_CONTAINERS = 400002,     /* of these, objects and arrays */
     REGLET__MAX_CAPABILITIES = 1000,      /* declared by one plugin */
     REGLET__MAX_RECORDED_CALLS = 1000000, /* in one recording */
     REGLET__RECORDING_DEPTH = 8,       /* levels that a line of a recording adds to a request or a response */

@@ -23,6 +23,11 @@ static void assert_survives(operation run, reglet_status expected) {
             reglet_error_free(error);
             return;
         }
+        /* simdjson's parser has memory for strings that is never used: nobody misses it. */
+        if (status == expected && memory_failed_for_an_array()) {
+            reglet_error_free(error);
+            continue;
+        }
         /* Where only the error itself found no memory, the code is still the right one. */
         if (status != REGLET_ERR_NO_MEMORY && (status != expected || status == REGLET_OK))
             fail_msg("allocation %ld failed and the status is %s", n, reglet_status_name(status));

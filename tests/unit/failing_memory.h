@@ -12,4 +12,7 @@ void memory_fail_at(long n);
 /* From now on none fails. Whether one has failed since memory_fail_at(). */
 bool memory_has_failed(void);
 
+/* Whether what failed was an array of C++'s. */
+bool memory_failed_for_an_array(void);
+
 #endif
