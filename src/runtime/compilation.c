@@ -3,12 +3,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "runtime/file.h"
+#include "util/background.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/event.h"
@@ -18,7 +19,8 @@
 
 /*
  * Belongs to its users, to its threads while they run, and to the cache's list. A thread makes the first code (`first`); when
- * that came from the fast compiler, and has answered, a second thread makes better code (`improved`).
+ * that came from the fast compiler, and has answered, a second thread makes better code (`improved`): one for the process, which takes
+ * one compilation after the other, so that many plugins do not keep all processors; or one of its own, where somebody waits for it.
  */
 struct reglet__compilation {
     atomic_uint references;
@@ -34,6 +36,7 @@ struct reglet__compilation {
     atomic_bool has_first, has_improved; /* what the events say, at no cost */
     atomic_bool improving;               /* it was asked for, or is not to be had */
     atomic_bool urgent;                  /* somebody waits for it */
+    struct reglet__background_work turn; /* while it waits for its turn, it is referenced as by a thread */
 
     pthread_mutex_t lock;          /* guards the rest */
     struct reglet__module *module; /* the best code there is, or … */
@@ -72,9 +75,36 @@ void reglet__compilation_unref(struct reglet__compilation *compilation) {
 }
 REGLET_DEFINE_CLEANUP(struct reglet__compilation *, reglet__compilation_unref);
 
+/* It is not its turn any more, if it was to come. Under the cache's lock. The references go back with end_turn(), without the lock. */
+static bool take_turn_back(struct reglet__compilation *compilation) {
+    if (!reglet__background_remove(&compilation->turn))
+        return false;
+    atomic_store(&compilation->improving, false); /* whoever needs it can ask again */
+    return true;
+}
+
+/* What a thread holds, or a turn that waits for one. */
+static void hold(struct reglet__compilation *compilation) {
+    reglet_cache_ref(compilation->cache);
+    compilation_ref(compilation);
+}
+
+static void let_go(struct reglet__compilation *compilation) {
+    reglet_cache *cache = compilation->cache;
+    reglet__compilation_unref(compilation);
+    reglet_cache_unref(cache);
+}
+
+/* The last user takes a turn back that has not come: what nobody uses need not wait for it in memory. */
 void reglet__compilation_leave(struct reglet__compilation *compilation) {
-    if (compilation)
-        atomic_fetch_sub(&compilation->users, 1);
+    if (!compilation || atomic_fetch_sub(&compilation->users, 1) != 1 ||
+        !atomic_load(&compilation->improving))
+        return;
+    pthread_mutex_lock(&compilation->cache->lock);
+    bool taken = atomic_load(&compilation->users) == 0 && take_turn_back(compilation);
+    pthread_mutex_unlock(&compilation->cache->lock);
+    if (taken)
+        let_go(compilation);
 }
 
 bool reglet__compilation_is_idle(const struct reglet__compilation *compilation) {
@@ -275,7 +305,6 @@ static void finish_first(struct reglet__compilation *compilation, struct reglet_
 
 static void *make_first(void *argument) {
     struct reglet__compilation *compilation = argument;
-    reglet_cache *cache = compilation->cache;
     struct reglet__module *module = NULL;
     reglet_error *error = NULL;
     reglet_status status = get_code(compilation, &module, &error);
@@ -287,19 +316,16 @@ static void *make_first(void *argument) {
         save(compilation, saved);
     reglet__module_unref(saved);
     reglet_error_free(error);
-    reglet__compilation_unref(compilation);
-    reglet_cache_unref(cache);
+    let_go(compilation);
     return NULL;
 }
 
 /* Starts a thread, which holds a reference to the compilation and one to the cache. Returns an errno. */
 static int start(struct reglet__compilation *compilation, const char *name, void *(*run)(void *)) {
-    reglet_cache_ref(compilation->cache);
-    int error = reglet__thread_start(NULL, name, run, compilation_ref(compilation));
-    if (error) {
-        reglet_cache_unref(compilation->cache);
-        reglet__compilation_unref(compilation);
-    }
+    hold(compilation);
+    int error = reglet__thread_start(NULL, name, run, compilation);
+    if (error)
+        let_go(compilation);
     return error;
 }
 
@@ -440,9 +466,6 @@ static void finish_improved(struct reglet__compilation *compilation, struct regl
  * is closed: nothing has begun. Else work has.
  */
 static bool begin_improving(struct reglet__compilation *compilation) {
-    const struct timespec moment = {.tv_nsec = REGLET__IMPROVE_AFTER_MS * REGLET__NS_PER_MS};
-    if (!atomic_load(&compilation->urgent))
-        clock_nanosleep(CLOCK_MONOTONIC, 0, &moment, NULL);
     pthread_mutex_lock(&compilation->cache->lock);
     bool wanted = atomic_load(&compilation->users) > 0;
     compilation->cache->busy += wanted;
@@ -474,12 +497,23 @@ static void improve(struct reglet__compilation *compilation) {
 
 static void *make_improved(void *argument) {
     struct reglet__compilation *compilation = argument;
-    reglet_cache *cache = compilation->cache;
     if (begin_improving(compilation))
         improve(compilation);
-    reglet__compilation_unref(compilation);
-    reglet_cache_unref(cache);
+    let_go(compilation);
     return NULL;
+}
+
+static void make_improved_in_turn(struct reglet__background_work *turn) {
+    make_improved((char *)turn - offsetof(struct reglet__compilation, turn));
+}
+
+static int wait_for_turn(struct reglet__compilation *compilation) {
+    hold(compilation);
+    compilation->turn.run = make_improved_in_turn;
+    int error = reglet__background_add(&compilation->turn, REGLET__IMPROVE_AFTER_MS);
+    if (error)
+        let_go(compilation);
+    return error;
 }
 
 /* Under the lock under which users come: a user who finds it asked for can wait, for a thread is there and will see the user. */
@@ -487,8 +521,11 @@ bool reglet__compilation_improve(struct reglet__compilation *compilation) {
     if (atomic_load_explicit(&compilation->improving, memory_order_relaxed))
         return true;
     pthread_mutex_lock(&compilation->cache->lock);
-    if (!atomic_load(&compilation->improving))
-        atomic_store(&compilation->improving, start(compilation, "reglet-improve", make_improved) == 0);
+    if (!atomic_load(&compilation->improving)) {
+        int error = atomic_load(&compilation->urgent) ? start(compilation, "reglet-optimize", make_improved)
+                                                      : wait_for_turn(compilation);
+        atomic_store(&compilation->improving, error == 0);
+    }
     bool improving = atomic_load(&compilation->improving); /* if not, the next call tries again */
     pthread_mutex_unlock(&compilation->cache->lock);
     return improving;
@@ -513,6 +550,16 @@ struct reglet__module *reglet__compilation_better(struct reglet__compilation *co
     return better;
 }
 
+/* From now on somebody waits: it need not wait for its turn. */
+static void hurry(struct reglet__compilation *compilation) {
+    pthread_mutex_lock(&compilation->cache->lock);
+    atomic_store(&compilation->urgent, true);
+    bool taken = take_turn_back(compilation);
+    pthread_mutex_unlock(&compilation->cache->lock);
+    if (taken)
+        let_go(compilation);
+}
+
 /* Who is a user of something that is there already. Under the lock under which a thread looks for users. */
 static void enter(struct reglet__compilation *compilation) {
     pthread_mutex_lock(&compilation->cache->lock);
@@ -522,7 +569,7 @@ static void enter(struct reglet__compilation *compilation) {
 
 static reglet_status wait_for_improved(struct reglet__compilation *compilation,
                                        const struct reglet__interrupt *interrupt, reglet_error **err) {
-    atomic_store(&compilation->urgent, true);
+    hurry(compilation);
     if (!reglet__compilation_improve(compilation))
         return reglet__fail(err, REGLET_ERR_NO_MEMORY, REGLET_DOMAIN_RUNTIME,
                             "no thread can be started to optimise the module");

@@ -10,7 +10,6 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <string.h>
-#include <time.h>
 
 #include "engine/internal.h"
 #include "util/clock.h"
@@ -57,21 +56,35 @@ static void expect_ok(reglet_status status, reglet_error *error) {
 
 /* --- The thread that makes optimised code, held up --------------------------------------------------------- */
 
-static sem_t closed, decided;
+static sem_t begun, closed, decided;
 static _Atomic bool hold_up;
-static _Thread_local bool is_improving;
+static _Thread_local enum { DOES_SOMETHING_ELSE, BEGINS, TAKES_ITS_WORK, LOOKS_FOR_USERS } stage;
 static const struct host *next_user;
 
-/* It waits so before it looks whether anybody is left to make code for. */
-int __real_clock_nanosleep(clockid_t clock, int flags, const struct timespec *time, struct timespec *left);
-int __wrap_clock_nanosleep(clockid_t clock, int flags, const struct timespec *time, struct timespec *left);
-int __wrap_clock_nanosleep(clockid_t clock, int flags, const struct timespec *time, struct timespec *left) {
-    bool answered = time->tv_nsec == REGLET__IMPROVE_AFTER_MS * REGLET__NS_PER_MS;
-    if (!answered || !atomic_exchange(&hold_up, false))
-        return __real_clock_nanosleep(clock, flags, time, left);
-    sem_wait(&closed);
-    is_improving = true;
-    return 0;
+static void *(*improve)(void *);
+
+static void *held_up(void *argument) {
+    stage = BEGINS;
+    return improve(argument);
+}
+
+int __real_reglet__thread_start(pthread_t *thread, const char *name, void *(*run)(void *), void *argument);
+int __wrap_reglet__thread_start(pthread_t *thread, const char *name, void *(*run)(void *), void *argument);
+int __wrap_reglet__thread_start(pthread_t *thread, const char *name, void *(*run)(void *), void *argument) {
+    if (strcmp(name, "reglet-improve") != 0 || !atomic_exchange(&hold_up, false))
+        return __real_reglet__thread_start(thread, name, run, argument);
+    improve = run;
+    return __real_reglet__thread_start(thread, name, held_up, argument);
+}
+
+/* It asks whether the time of its work has come: it has. */
+int64_t __real_reglet__now(void);
+int64_t __wrap_reglet__now(void);
+int64_t __wrap_reglet__now(void) {
+    if (stage != BEGINS)
+        return __real_reglet__now();
+    stage = TAKES_ITS_WORK;
+    return INT64_MAX;
 }
 
 static void load_again_and_optimize(void) {
@@ -84,13 +97,17 @@ static void load_again_and_optimize(void) {
     reglet_plugin_unref(plugin);
 }
 
-/* The first lock that it gives back after that is the one under which it looked. */
+/* The lock that it gives back after that is the one under which it took its work; the next one, under which it looked for users. */
 int __real_pthread_mutex_unlock(pthread_mutex_t *lock);
 int __wrap_pthread_mutex_unlock(pthread_mutex_t *lock);
 int __wrap_pthread_mutex_unlock(pthread_mutex_t *lock) {
     int error = __real_pthread_mutex_unlock(lock);
-    if (is_improving) {
-        is_improving = false;
+    if (stage == TAKES_ITS_WORK) {
+        stage = LOOKS_FOR_USERS;
+        sem_post(&begun);
+        sem_wait(&closed);
+    } else if (stage == LOOKS_FOR_USERS) {
+        stage = DOES_SOMETHING_ELSE;
         load_again_and_optimize();
         sem_post(&decided);
     }
@@ -105,12 +122,14 @@ optimize__plugin_loaded_again_while_its_compilation_is_given_up_does_not_wait_fo
     reglet_error *error = NULL;
     reglet_plugin *plugin = NULL;
     reglet_result *result = NULL;
+    sem_init(&begun, 0, 0);
     sem_init(&closed, 0, 0);
     sem_init(&decided, 0, 0);
     expect_ok(load(host, &plugin, &error), error);
     atomic_store(&hold_up, true);
     expect_ok(reglet_plugin_observe(plugin, NULL, NULL, &result, &error), error);
     reglet_result_free(result);
+    sem_wait(&begun);
     reglet_plugin_close(plugin);
     reglet_plugin_unref(plugin);
     sem_post(&closed);
