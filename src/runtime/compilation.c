@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -16,6 +17,9 @@
 #include "util/fail.h"
 #include "util/limits.h"
 #include "util/thread.h"
+
+/* What is said once, of each kind the first. */
+enum notice { ABOUT_FILES, ABOUT_OPTIMISING, NOTICES };
 
 /*
  * Belongs to its users, to its threads while they run, and to the cache's list. A thread makes the first code (`first`); when
@@ -44,7 +48,7 @@ struct reglet__compilation {
     char *message;                 /* … in words */
     reglet_status improved_status; /* the same of the better code */
     char *improved_message;
-    char *notice;
+    char *notices[NOTICES];
     atomic_bool has_notice;
 };
 
@@ -70,7 +74,8 @@ void reglet__compilation_unref(struct reglet__compilation *compilation) {
     forget_source(compilation);
     free(compilation->message);
     free(compilation->improved_message);
-    free(compilation->notice);
+    for (size_t i = 0; i < NOTICES; i++)
+        free(compilation->notices[i]);
     free(compilation);
 }
 REGLET_DEFINE_CLEANUP(struct reglet__compilation *, reglet__compilation_unref);
@@ -153,16 +158,23 @@ static reglet_status compilation_new(reglet_cache *cache, const struct reglet__s
 
 /* --- What is said once ------------------------------------------------------------------------------------- */
 
-/* The first thing that went wrong with files; the call works without them. Takes the error over. */
-static void note(struct reglet__compilation *compilation, reglet_error *error) {
-    if (!error)
-        return;
+/* What went wrong; calls work without it. */
+static void note_error(struct reglet__compilation *compilation, enum notice kind, const reglet_error *error) {
+    static const char *const about[] = {"cache of compiled code",
+                                        "no optimised code, calls stay as they are"};
     pthread_mutex_lock(&compilation->lock);
-    if (!compilation->notice) {
-        compilation->notice = strdup(reglet_error_message(error));
-        atomic_store(&compilation->has_notice, compilation->notice != NULL);
-    }
+    char **notice = &compilation->notices[kind];
+    if (!*notice && asprintf(notice, "%s: %s", about[kind], reglet_error_message(error)) < 0)
+        *notice = NULL;
+    if (*notice)
+        atomic_store(&compilation->has_notice, true);
     pthread_mutex_unlock(&compilation->lock);
+}
+
+/* The same of files. Takes the error over; NULL is allowed. */
+static void note(struct reglet__compilation *compilation, reglet_error *error) {
+    if (error)
+        note_error(compilation, ABOUT_FILES, error);
     reglet_error_free(error);
 }
 
@@ -170,8 +182,9 @@ char *reglet__compilation_notice(struct reglet__compilation *compilation) {
     if (!atomic_load_explicit(&compilation->has_notice, memory_order_relaxed))
         return NULL;
     pthread_mutex_lock(&compilation->lock);
-    char *notice = take_ptr(compilation->notice);
-    atomic_store(&compilation->has_notice, false);
+    bool of_files = compilation->notices[ABOUT_FILES];
+    char *notice = take_ptr(compilation->notices[of_files ? ABOUT_FILES : ABOUT_OPTIMISING]);
+    atomic_store(&compilation->has_notice, of_files && compilation->notices[ABOUT_OPTIMISING]);
     pthread_mutex_unlock(&compilation->lock);
     return notice;
 }
@@ -448,6 +461,8 @@ static void finish_improved(struct reglet__compilation *compilation, struct regl
                             reglet_status status, const reglet_error *error) {
     struct reglet__module *old = NULL;
     forget_source(compilation);
+    if (!module && error)
+        note_error(compilation, ABOUT_OPTIMISING, error);
     pthread_mutex_lock(&compilation->lock);
     if (module) {
         old = compilation->module;

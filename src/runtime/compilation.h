@@ -57,7 +57,7 @@ reglet_status reglet__compilation_wait_improved(struct reglet__compilation *comp
                                                 const struct reglet__interrupt *interrupt,
                                                 reglet_error **err);
 
-/* What went wrong with files meanwhile, once, to be freed; or NULL. Cheap when there is nothing. */
+/* What went wrong with files or in optimising meanwhile, each once, to be freed; or NULL. Cheap when there is nothing. */
 char *reglet__compilation_notice(struct reglet__compilation *compilation);
 
 /* For the cache's list, under its lock. */

@@ -138,7 +138,7 @@ void reglet__runtime_log(const reglet_runtime *runtime, reglet_log_event *event)
 void reglet__runtime_say(const reglet_runtime *runtime, reglet_log_level level, const char *plugin,
                          const char *format, ...) REGLET_PRINTF(4, 5);
 
-/* Says what went wrong with files of compiled code, if something did. */
+/* Says what went wrong with files of compiled code, or in optimising it, if something did. */
 void reglet__say_notice(const reglet_runtime *runtime, const char *plugin,
                         struct reglet__compilation *compilation);
 

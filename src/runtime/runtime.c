@@ -57,7 +57,7 @@ void reglet__say_notice(const reglet_runtime *runtime, const char *plugin,
                         struct reglet__compilation *compilation) {
     _cleanup_free_ char *notice = reglet__compilation_notice(compilation);
     if (notice)
-        reglet__runtime_say(runtime, REGLET_LOG_WARN, plugin, "cache of compiled code: %s", notice);
+        reglet__runtime_say(runtime, REGLET_LOG_WARN, plugin, "%s", notice);
 }
 
 /* --- Options --------------------------------------------------------------------------------------------- */

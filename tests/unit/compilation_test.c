@@ -9,6 +9,7 @@
 #include <semaphore.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "engine/internal.h"
@@ -22,9 +23,16 @@
 struct host {
     reglet_cache *cache;
     reglet_runtime *runtime;
+    atomic_int warned; /* that there will be no optimised code */
 };
 
-static int open_host(void **state) {
+static void heard(void *user_data, const reglet_log_event *event) {
+    struct host *host = user_data;
+    if (strstr(event->message, "no optimised code, calls stay as they are: "))
+        atomic_fetch_add(&host->warned, 1);
+}
+
+static int open_host_with(void **state, reglet_compiler chosen) {
     static struct host host;
     reglet_cache_options cache = REGLET_CACHE_OPTIONS_INIT;
     cache.memory_only = true;
@@ -32,9 +40,21 @@ static int open_host(void **state) {
     reglet_runtime_options options = REGLET_RUNTIME_OPTIONS_INIT;
     options.cache_mode = REGLET_CACHE_OWN;
     options.cache = host.cache;
+    options.compiler = chosen;
+    options.log = heard;
+    options.log_user_data = &host;
+    atomic_store(&host.warned, 0);
     assert_int_equal(reglet_runtime_new(&options, &host.runtime, NULL), REGLET_OK);
     *state = &host;
     return 0;
+}
+
+static int open_host(void **state) {
+    return open_host_with(state, REGLET_COMPILER_AUTO);
+}
+
+static int open_optimising_host(void **state) {
+    return open_host_with(state, REGLET_COMPILER_OPTIMIZING);
 }
 
 static int close_host(void **state) {
@@ -201,6 +221,73 @@ static void load__module_that_cannot_be_rewritten_runs_as_it_came(void **state) 
     atomic_store(&understand_nothing, false);
 }
 
+/* --- A compiler that fails ---------------------------------------------------------------------------------- */
+
+static atomic_int compilers_that_fail; /* the next so many */
+
+wasmtime_error_t *__real_reglet_engine_module_new(wasm_engine_t *engine, const uint8_t *wasm, size_t size,
+                                                  size_t threads, int nice, wasmtime_module_t **out);
+wasmtime_error_t *__wrap_reglet_engine_module_new(wasm_engine_t *engine, const uint8_t *wasm, size_t size,
+                                                  size_t threads, int nice, wasmtime_module_t **out);
+wasmtime_error_t *__wrap_reglet_engine_module_new(wasm_engine_t *engine, const uint8_t *wasm, size_t size,
+                                                  size_t threads, int nice, wasmtime_module_t **out) {
+    if (atomic_load(&compilers_that_fail) == 0)
+        return __real_reglet_engine_module_new(engine, wasm, size, threads, nice, out);
+    atomic_fetch_sub(&compilers_that_fail, 1);
+    return wasmtime_error_new("it gave up");
+}
+
+static const char *code_of(reglet_plugin *plugin) {
+    static char name[32];
+    const reglet_inspection *inspection = NULL;
+    assert_int_equal(reglet_plugin_inspect(plugin, NULL, &inspection, NULL), REGLET_OK);
+    snprintf(name, sizeof name, "%s", inspection->compiler);
+    reglet_inspection_free(inspection);
+    return name;
+}
+
+static void observe_once(reglet_plugin *plugin) {
+    reglet_result *result = NULL;
+    reglet_error *error = NULL;
+    expect_ok(reglet_plugin_observe(plugin, NULL, NULL, &result, &error), error);
+    assert_non_null(strstr(reglet_result_json(result, NULL), "\"calls\":1"));
+    reglet_result_free(result);
+}
+
+static void optimize__failure_is_said_once_and_calls_stay_on_the_first_code(void **state) {
+    if (REGLET__FAST_COMPILER || REGLET__OPTIMIZING_COMPILER)
+        skip(); /* no code is made better */
+    struct host *host = *state;
+    reglet_error *error = NULL;
+    reglet_plugin *plugin = NULL;
+    expect_ok(load(host, &plugin, &error), error);
+    atomic_store(&compilers_that_fail, 1);
+    assert_int_equal(reglet_plugin_optimize(plugin, NULL, &error), REGLET_ERR_INVALID_MODULE);
+    assert_non_null(strstr(reglet_error_message(error), "it gave up"));
+    reglet_error_free(error);
+    for (int i = 0; i < 3; i++)
+        observe_once(plugin);
+    assert_string_equal(code_of(plugin), "fast");
+    assert_int_equal(atomic_load(&host->warned), 1);
+    reglet_plugin_unref(plugin);
+}
+
+static void load__what_the_optimising_compiler_does_not_take_falls_to_the_fast_one(void **state) {
+    if (REGLET__FAST_COMPILER || REGLET__OPTIMIZING_COMPILER)
+        skip(); /* one compiler alone */
+    struct host *host = *state;
+    reglet_error *error = NULL;
+    reglet_plugin *plugin = NULL;
+    atomic_store(&compilers_that_fail, 1);
+    expect_ok(load(host, &plugin, &error), error);
+    observe_once(plugin);
+    assert_string_equal(code_of(plugin), "fast");
+    assert_int_equal(reglet_plugin_optimize(plugin, NULL, &error), REGLET_ERR_INVALID_MODULE);
+    assert_string_equal(reglet_error_message(error), "the optimising compiler does not take the module");
+    reglet_error_free(error);
+    reglet_plugin_unref(plugin);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(
@@ -208,6 +295,11 @@ int main(void) {
             close_host),
         cmocka_unit_test_setup_teardown(load__descriptor_that_somebody_else_closed_is_a_failure, open_host,
                                         close_host),
+        cmocka_unit_test_setup_teardown(optimize__failure_is_said_once_and_calls_stay_on_the_first_code,
+                                        open_host, close_host),
+        cmocka_unit_test_setup_teardown(
+            load__what_the_optimising_compiler_does_not_take_falls_to_the_fast_one, open_optimising_host,
+            close_host),
         cmocka_unit_test_setup_teardown(load__module_that_cannot_be_rewritten_runs_as_it_came, open_host,
                                         close_host),
     };
