@@ -23,25 +23,27 @@ enum {
 /*
  * `calls` and `asleep` are a pair: a call counts itself and then looks whether the thread sleeps; the thread
  * says that it sleeps and then looks whether a call counts. Both orders are sequentially consistent, so one
- * of the two sees the other.
+ * of the two sees the other. A call that begins after that wakes the thread also when it is over again before the thread waits: it
+ * may have left a memory to give back, which the thread did not see.
  */
 struct reglet__ticker {
     atomic_uint calls;
     atomic_bool asleep;
     atomic_bool stop;
-    pthread_mutex_t lock; /* held only to fall asleep and to wake */
+    bool woken;
+    pthread_mutex_t lock; /* for `woken`; held only to fall asleep and to wake */
     pthread_cond_t wake;
     pthread_t thread;
     void (*tick)(void *user_data);
     void *user_data;
 };
 
-/* False: LOOK_MS have passed before that. With the lock. */
+/* False: LOOK_MS have passed before there was one. With the lock. */
 static bool wait_for_a_call(struct reglet__ticker *ticker, bool for_ever) {
     int64_t until = reglet__deadline_after_ms(LOOK_MS);
     struct timespec end = {until / REGLET__NS_PER_S, until % REGLET__NS_PER_S};
     int error = 0;
-    while (atomic_load(&ticker->calls) == 0 && !atomic_load(&ticker->stop) && error != ETIMEDOUT)
+    while (!ticker->woken && !atomic_load(&ticker->stop) && error != ETIMEDOUT)
         error = for_ever ? pthread_cond_wait(&ticker->wake, &ticker->lock)
                          : pthread_cond_timedwait(&ticker->wake, &ticker->lock, &end);
     return error != ETIMEDOUT;
@@ -50,14 +52,17 @@ static bool wait_for_a_call(struct reglet__ticker *ticker, bool for_ever) {
 /* Wakes up now and then only as long as there is something to give back. */
 static void sleep_until_called(struct reglet__ticker *ticker) {
     bool called = false;
-    while (!called) {
+    atomic_store(&ticker->asleep, true);
+    while (!called && atomic_load(&ticker->calls) == 0) {
         bool kept = reglet__memory_give_back(REGLET__IDLE_SLOT_SECONDS);
         pthread_mutex_lock(&ticker->lock);
-        atomic_store(&ticker->asleep, true);
         called = wait_for_a_call(ticker, !kept);
-        atomic_store(&ticker->asleep, false);
         pthread_mutex_unlock(&ticker->lock);
     }
+    pthread_mutex_lock(&ticker->lock);
+    atomic_store(&ticker->asleep, false);
+    ticker->woken = false;
+    pthread_mutex_unlock(&ticker->lock);
 }
 
 static void *run(void *argument) {
@@ -98,6 +103,7 @@ struct reglet__ticker *reglet__ticker_new(void (*tick)(void *user_data), void *u
 
 static void wake(struct reglet__ticker *ticker) {
     pthread_mutex_lock(&ticker->lock);
+    ticker->woken = true;
     pthread_cond_signal(&ticker->wake);
     pthread_mutex_unlock(&ticker->lock);
 }
