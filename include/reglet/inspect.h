@@ -73,8 +73,9 @@ typedef struct reglet_inspection {
 
 /**
  * Takes a plugin's module apart. Whether calls start from an image can depend on what the plugin does while it initialises:
- * if so, one instance is initialised, with nothing granted, and thrown away. One that traps, exits, passes a limit or does
- * not end in time there has that as the reason. Nothing else of the plugin runs.
+ * if so, one instance is initialised, under the grants that calls have, and thrown away. One that traps, exits, passes a limit or does
+ * not end in time there has that as the reason. Nothing else of the plugin runs, but describe where grants "for all plugins" depend on
+ * what it declares.
  *
  * @param call  for the case that it has to run; may be NULL
  * @param out   receives the inspection, to be freed with reglet_inspection_free(); it outlives plugin and runtime;

@@ -188,8 +188,8 @@ reglet_status reglet__image_seal(struct reglet__image *image, reglet_error **err
     /* Not shared: kernels before 6.7 do not map a sealed file so, not even for reading. */
     void *bytes = mmap(NULL, mapped_size(image), PROT_READ, MAP_PRIVATE, image->fd, 0);
     if (bytes == MAP_FAILED)
-        return reglet__fail(err, REGLET_ERR_NO_MEMORY, REGLET_DOMAIN_ENGINE,
-                            "no addresses for a memory image");
+        return reglet__fail_errno(err, REGLET_ERR_NO_MEMORY, REGLET_DOMAIN_ENGINE, errno,
+                                  "no addresses for a memory image");
     image->bytes = bytes;
     return REGLET_OK;
 }

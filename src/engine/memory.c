@@ -318,6 +318,12 @@ static wasmtime_error_t *new_memory(void *env, const wasm_memorytype_t *type, si
     if (image && (image->size < minimum || image->size > reserved))
         return wasmtime_error_new("the image is of another memory");
     struct slot *slot = slot_take(image);
+    if (slot && (slot->reserved != reserved ||
+                 slot->guard != guard)) { /* code checks no bound that it was told is there */
+        place_leave(image, slot);
+        slot_free(slot);
+        slot = NULL;
+    }
     if (slot)
         reglet__tsan_acquire(slot->base);
     else

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Whether the kernel says so (PAGEMAP_SCAN). Opens what it is asked through, once per process. */
+/* Whether the kernel says so (PAGEMAP_SCAN). Opens what it is asked through, and keeps that open. */
 bool reglet__memory_scans(void);
 
 /*

@@ -152,15 +152,30 @@ const char *reglet_cache_directory(const reglet_cache *cache) {
 
 /* --- Its files --------------------------------------------------------------------------------------------- */
 
+/* What failed for want of descriptors or memory is tried again; the first failure is told. */
+static void open_store(reglet_cache *cache, reglet_error **err) {
+    reglet_error *error = NULL;
+    reglet_status status = reglet__store_open(cache->directory, cache->max_bytes, &cache->store, &error);
+    if (status == REGLET_OK && (status = reglet__store_check_exec(cache->store, &error)) != REGLET_OK)
+        reglet__store_free(take_ptr(cache->store));
+    if (status == REGLET_OK)
+        return;
+    cache->store_refused =
+        status != REGLET_ERR_NO_MEMORY && !reglet__errno_may_pass(reglet_error_errno(error));
+    cache->store_not_before = reglet__deadline_after_ms(REGLET__TRY_AGAIN_MS);
+    if (cache->store_failed || !err)
+        reglet_error_free(error);
+    else
+        *err = error;
+    cache->store_failed = true;
+}
+
 struct reglet__store *reglet__cache_store(reglet_cache *cache, reglet_error **err) {
     if (!cache->directory)
         return NULL;
     pthread_mutex_lock(&cache->store_lock);
-    if (!cache->store_tried &&
-        reglet__store_open(cache->directory, cache->max_bytes, &cache->store, err) == REGLET_OK &&
-        reglet__store_check_exec(cache->store, err) != REGLET_OK)
-        reglet__store_free(take_ptr(cache->store));
-    cache->store_tried = true;
+    if (!cache->store && !cache->store_refused && reglet__now() >= cache->store_not_before)
+        open_store(cache, err);
     struct reglet__store *store = cache->store;
     pthread_mutex_unlock(&cache->store_lock);
     return store;

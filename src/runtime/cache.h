@@ -26,9 +26,11 @@ struct reglet_cache {
 
     char *directory; /* of the files, or NULL: there are none */
     uint64_t max_bytes;
-    pthread_mutex_t store_lock;  /* guards the next two; may be held while `lock` is not */
-    struct reglet__store *store; /* opened when it is first needed */
-    bool store_tried;
+    pthread_mutex_t store_lock;  /* guards the next four; may be held while `lock` is not */
+    struct reglet__store *store; /* opened when it is first needed, and never closed before the cache is */
+    bool store_refused;          /* it cannot be used, whatever comes */
+    bool store_failed;           /* it could not be, once, and that was told */
+    int64_t store_not_before;    /* when it may be tried again */
     atomic_uint_least64_t lookups[3]; /* of code: found in memory, found in a file, not found */
     unsigned busy;                    /* threads in work that a process must not end in */
     pthread_cond_t calm;
@@ -43,7 +45,7 @@ reglet_status reglet__cache_none(reglet_cache **out, reglet_error **err);
 /* Where this user's caches are by default, to be freed; NULL when nobody says so. NO_MEMORY. */
 reglet_status reglet__cache_default_directory(char **out);
 
-/* Its files; NULL: there are none. The first time that they cannot be used, *err says why. */
+/* Its files; NULL: there are none, or not now. The first time that they cannot be used, *err says why. */
 struct reglet__store *reglet__cache_store(reglet_cache *cache, reglet_error **err);
 
 /*

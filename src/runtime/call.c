@@ -363,9 +363,9 @@ static bool fits(struct reglet__guest *guest) {
     return taken;
 }
 
-reglet_status reglet__call_initialise(const struct visit *visit, struct initialised *out,
-                                      reglet_error **err) {
-    const struct call_setup setup = {.visit = visit};
+reglet_status reglet__call_initialise(const struct visit *visit, const struct reglet__policy *policy,
+                                      struct initialised *out, reglet_error **err) {
+    const struct call_setup setup = {.visit = visit, .policy = policy};
     struct call call = {.setup = &setup};
     uint32_t exit_code = 0;
     *out = (struct initialised){0};

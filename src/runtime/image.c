@@ -9,7 +9,10 @@
 
 #include "runtime/internal.h"
 #include "util/cleanup.h"
+#include "util/fail.h"
 #include "util/limits.h"
+
+REGLET_DEFINE_CLEANUP(reglet_error *, reglet_error_free);
 
 void reglet__kept_image_take(struct visit *visit, struct reglet__image **expired) {
     struct kept_image *kept = &visit->version->kept;
@@ -72,14 +75,34 @@ static void prime(const struct visit *visit, struct start *start) {
     }
 }
 
-/* Quietly: a plugin without an image works as well, only slower. */
+/* For want of descriptors or memory it is tried again, and that is said; for another reason there will be none. */
+static void note_failure(const struct visit *visit, reglet_status status, const reglet_error *error) {
+    struct kept_image *kept = &visit->version->kept;
+    if (status != REGLET_ERR_NO_MEMORY && !reglet__errno_may_pass(reglet_error_errno(error))) {
+        atomic_store(&kept->refused, true);
+        return;
+    }
+    atomic_store(&kept->not_before, reglet__deadline_after_ms(REGLET__TRY_AGAIN_MS));
+    if (!atomic_exchange(&kept->said, true))
+        reglet__runtime_say(visit->plugin->runtime, REGLET_LOG_WARN, visit->plugin->name,
+                            "no image can be taken now, calls initialise until one can: %s",
+                            reglet_error_message(error));
+}
+
+/* A plugin that has no image for what it does works as well, only slower. */
 static void take(const struct visit *visit, struct reglet__guest *guest) {
     struct kept_image *kept = &visit->version->kept;
     struct start start = {0};
+    _cleanup_(reglet_error_free_p)
+    reglet_error *error = NULL;
     if (reglet__module_no_image(visit->module) || reglet__guest_reached(guest) ||
-        !reglet__wasi_left(reglet__guest_state(guest, REGLET__ROOM_WASI), &start.left) ||
-        reglet__guest_image(guest, &start.image, NULL) != REGLET_OK) {
+        !reglet__wasi_left(reglet__guest_state(guest, REGLET__ROOM_WASI), &start.left)) {
         atomic_store(&kept->refused, true);
+        return;
+    }
+    reglet_status status = reglet__guest_image(guest, &start.image, &error);
+    if (status != REGLET_OK) {
+        note_failure(visit, status, error);
         return;
     }
     if (visit->plugin->runtime->limits.prime_images && !atomic_load(&kept->unprimed))
@@ -90,14 +113,14 @@ static void take(const struct visit *visit, struct reglet__guest *guest) {
 void reglet__visit_initialised(const struct visit *visit, struct reglet__guest *guest) {
     struct kept_image *kept = &visit->version->kept;
     if (visit->plugin->runtime->limits.image_calls == 0 || atomic_load(&kept->refused) ||
-        atomic_exchange(&kept->taking, true))
+        reglet__now() < atomic_load(&kept->not_before) || atomic_exchange(&kept->taking, true))
         return;
     if (!has_image(visit)) /* another call may have left one since this one began */
         take(visit, guest);
     atomic_store(&kept->taking, false);
 }
 
-/* What was not possible is tried again as well: it may have been for want of memory. */
+/* What was not possible is tried again as well. */
 void reglet_plugin_renew_image(reglet_plugin *plugin) {
     if (!plugin)
         return;
@@ -106,6 +129,7 @@ void reglet_plugin_renew_image(reglet_plugin *plugin) {
     struct reglet__image *old = take_ptr(kept->start.image);
     kept->renewals++;
     atomic_store(&kept->refused, false);
+    atomic_store(&kept->not_before, 0);
     atomic_store(&kept->unprimed, false);
     pthread_mutex_unlock(&plugin->lock);
     reglet__image_unref(old);

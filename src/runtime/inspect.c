@@ -136,7 +136,10 @@ static reglet_status try_image(const struct visit *visit, struct reglet__inspect
     _cleanup_(reglet_error_free_p)
     reglet_error *error = NULL;
     struct initialised found = {0};
-    reglet_status status = reglet__call_initialise(visit, &found, &error);
+    const struct reglet__policy *policy = NULL;
+    reglet_status status = reglet__visit_policy(visit, &policy, &error);
+    if (status == REGLET_OK)
+        status = reglet__call_initialise(visit, policy, &found, &error);
     bool good = true;
     if (!is_found(status)) {
         if (err)

@@ -161,10 +161,12 @@ struct kept_image {
     struct start start;
     int64_t until;
     uint64_t calls_left;
-    uint64_t renewals;    /* how often somebody asked for a new one */
-    atomic_bool taking;   /* an instance takes one */
-    atomic_bool refused;  /* there will be none */
-    atomic_bool unprimed; /* or none that is primed */
+    uint64_t renewals;               /* how often somebody asked for a new one */
+    atomic_bool taking;              /* an instance takes one */
+    atomic_bool refused;             /* there will be none */
+    atomic_int_least64_t not_before; /* when the next one may be tried to take */
+    atomic_bool said;                /* that one could not be taken */
+    atomic_bool unprimed;            /* or none that is primed */
 };
 
 /* One module under a name. Immutable, but for what is learned from the plugin once and then kept. Reference counted. */
@@ -324,8 +326,9 @@ struct initialised {
     bool fits;           /* an image could be taken, as far as memory goes */
 };
 
-/* Initialises an instance with nothing granted, and throws it away. */
-reglet_status reglet__call_initialise(const struct visit *visit, struct initialised *out, reglet_error **err);
+/* Initialises an instance under the policy, and throws it away. */
+reglet_status reglet__call_initialise(const struct visit *visit, const struct reglet__policy *policy,
+                                      struct initialised *out, reglet_error **err);
 
 /*
  * Starts an instance from an image, and has it describe itself, give its schema and observe with an empty config. `primed`

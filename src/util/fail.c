@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "util/fail.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -96,6 +97,10 @@ reglet_status reglet__fail_memory(reglet_error **err) {
     if (err)
         *err = static_error();
     return REGLET_ERR_NO_MEMORY;
+}
+
+bool reglet__errno_may_pass(int error_number) {
+    return error_number == EMFILE || error_number == ENFILE || error_number == ENOMEM;
 }
 
 const char *reglet__errno_text(int error_number) {

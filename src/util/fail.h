@@ -28,6 +28,9 @@ reglet_status reglet__fail_memory(reglet_error **err);
 /* Puts another message in place of an error's; without memory one that says so. */
 void reglet__error_reword(reglet_error *error, const char *message);
 
+/* Whether a failure is for want of descriptors or memory at this moment, so that trying again later makes sense. */
+bool reglet__errno_may_pass(int error_number);
+
 /* strerrordesc_np, never NULL. Thread safe, and the same in every locale. */
 const char *reglet__errno_text(int error_number);
 

@@ -118,6 +118,7 @@ enum {
     REGLET__MAX_INSPECTED = 10000,       /* imports, and exports, that an inspection lists */
     REGLET__MAX_INSPECTED_TYPES = 32,    /* parameters, and results, of one function that it names */
     REGLET__IMPROVE_AFTER_MS = 20,       /* that an answer has before optimised code is begun */
+    REGLET__TRY_AGAIN_MS = 1000,         /* before what lacked descriptors or memory is tried again */
     REGLET__TICK_MS = 2,                 /* how often guest code looks at its deadline and token */
     REGLET__MAX_REDACT_PATTERNS = 10000, /* of one redactor */
     REGLET__MAX_RULE_FILE_BYTES = 4 << 20,

@@ -237,16 +237,33 @@ static void inspect__where_images_are_turned_off_runs_nothing(void **state) {
     events_free(&events);
 }
 
-/* What it asks for while it is inspected is refused, whatever is granted. */
-static void inspect__grants_nothing(void **state) {
+/* What it finds while it is inspected is what calls find: what the runtime grants, and no more. */
+static void inspect__initialises_under_the_grants_of_calls(void **state) {
+    (void)state;
+    needs_images();
+    assert_int_equal(setenv("IMAGE_A", "aaaa", 1), 0);
+    for (int granted = 0; granted < 2; granted++) {
+        reglet_runtime *runtime =
+            new_runtime_granting("image_needs_variable", granted ? "env:IMAGE_A" : "env:IMAGE_B");
+        reglet_plugin *plugin = load_guest(runtime, "image_needs_variable");
+        const reglet_inspection *inspection = inspect(plugin);
+        assert_int_equal(inspection->starts_from_image, granted);
+        if (granted)
+            expect_evidence(observe_json(plugin, NULL, 0), "\"memory\":4");
+        else
+            assert_non_null(strstr(inspection->no_image, "it did not initialise: "));
+        reglet_inspection_free(inspection);
+        reglet_plugin_unref(plugin);
+        reglet_runtime_free(runtime);
+    }
+}
+
+static void inspect__refuses_what_is_not_granted(void **state) {
     (void)state;
     needs_images();
     struct events events;
     events_init(&events);
-    const reglet_grant grant = {"image_opens_file", "fs:read:/**"};
     reglet_runtime_options options = REGLET_RUNTIME_OPTIONS_INIT;
-    options.grants = &grant;
-    options.grant_count = 1;
     options.log = events_collect;
     options.log_user_data = &events;
     reglet_runtime *runtime = new_runtime(&options);
@@ -353,7 +370,8 @@ int main(void) {
         cmocka_unit_test(inspect__says_why_calls_do_not_start_from_an_image),
         cmocka_unit_test(inspect__says_what_calls_then_do),
         cmocka_unit_test(inspect__where_images_are_turned_off_runs_nothing),
-        cmocka_unit_test(inspect__grants_nothing),
+        cmocka_unit_test(inspect__initialises_under_the_grants_of_calls),
+        cmocka_unit_test(inspect__refuses_what_is_not_granted),
         cmocka_unit_test(inspect__of_a_plugin_that_never_initialises_ends_with_the_deadline),
         cmocka_unit_test(inspect__that_is_cancelled_fails),
         cmocka_unit_test(inspect__of_names_that_steer_a_terminal),

@@ -36,7 +36,7 @@ enum { SANITIZED = 0 };
 
 /* --- What the kernel is made to answer --------------------------------------------------------------------- */
 
-static atomic_bool an_hour_later, seals_fail;
+static atomic_bool an_hour_later, seals_fail, no_descriptor;
 static atomic_int maps_fail; /* the next so many */
 
 int __real_clock_gettime(clockid_t id, struct timespec *out);
@@ -54,6 +54,15 @@ int __wrap_fcntl(int fd, int command, long argument) {
     if (command != F_ADD_SEALS || !atomic_load(&seals_fail))
         return __real_fcntl(fd, command, argument);
     errno = EPERM;
+    return -1;
+}
+
+int __real_memfd_create(const char *name, unsigned flags);
+int __wrap_memfd_create(const char *name, unsigned flags);
+int __wrap_memfd_create(const char *name, unsigned flags) {
+    if (!atomic_load(&no_descriptor))
+        return __real_memfd_create(name, flags);
+    errno = EMFILE;
     return -1;
 }
 
@@ -84,6 +93,14 @@ int __wrap_munmap(void *address, size_t size) {
 
 /* --- A plugin ---------------------------------------------------------------------------------------------- */
 
+static atomic_int initialised, warned;
+
+static void heard(void *user_data, const reglet_log_event *event) {
+    (void)user_data;
+    atomic_fetch_add(&initialised, strcmp(event->message, "initialised") == 0);
+    atomic_fetch_add(&warned, strstr(event->message, "no image can be taken now") != NULL);
+}
+
 struct world {
     reglet_runtime *runtime;
     reglet_plugin *plugin;
@@ -96,6 +113,7 @@ static void begin(struct world *world, const char *path, const char *name, const
     options.grants = &grant;
     options.grant_count = 1;
     options.compiler = REGLET_COMPILER_FAST;
+    options.log = heard;
     char file[512];
     snprintf(file, sizeof file, "%s/%s.wasm", path, name);
     assert_int_equal(reglet_runtime_new(&options, &world->runtime, NULL), REGLET_OK);
@@ -330,6 +348,62 @@ static void image__that_cannot_be_sealed_is_not_used(void **state) {
     end(&world);
 }
 
+/* Without a descriptor for a moment, a plugin has no image for a second, and one after that. */
+static void image__that_could_not_be_taken_for_want_of_descriptors_is_taken_later(void **state) {
+    (void)state;
+    if (REGLET__NO_IMAGES)
+        skip();
+    struct world world;
+    begin(&world, REGLET_GUEST_DIR, "image_counter", "{}");
+    atomic_store(&initialised, 0);
+    atomic_store(&warned, 0);
+    atomic_store(&no_descriptor, true);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(observe(&world, 0), REGLET_OK);
+    assert_int_equal(atomic_load(&initialised), 3);
+    assert_int_equal(atomic_load(&warned), 1);
+    atomic_store(&no_descriptor, false);
+    const struct timespec until_then = {.tv_sec = 1, .tv_nsec = 100000000};
+    nanosleep(&until_then, NULL);
+    atomic_store(&initialised, 0);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(observe(&world, 0), REGLET_OK);
+    assert_int_equal(atomic_load(&initialised), 1);
+    end(&world);
+}
+
+static wasmtime_memory_creator_t creator;
+
+void __real_wasmtime_config_host_memory_creator_set(wasm_config_t *config, wasmtime_memory_creator_t *given);
+void __wrap_wasmtime_config_host_memory_creator_set(wasm_config_t *config, wasmtime_memory_creator_t *given);
+void __wrap_wasmtime_config_host_memory_creator_set(wasm_config_t *config, wasmtime_memory_creator_t *given) {
+    creator = *given;
+    __real_wasmtime_config_host_memory_creator_set(config, given);
+}
+
+/* Code that was compiled for more addresses would reach behind the slot. */
+static void slot__of_fewer_addresses_is_not_used_for_more(void **state) {
+    (void)state;
+    enum { SIZE = 65536, FEW = 1 << 20, MANY = 1 << 24 };
+    struct reglet__image *image = NULL;
+    wasmtime_linear_memory_t memory;
+    size_t size = 0, capacity = 0;
+    struct world world;
+    begin(&world, REGLET_GUEST_DIR, "image_counter", "{}"); /* makes the engine, if it is not there yet */
+    assert_int_equal(reglet__image_new(SIZE, &image, NULL), REGLET_OK);
+    assert_int_equal(reglet__image_seal(image, NULL), REGLET_OK);
+    for (size_t addresses = FEW; addresses <= MANY; addresses *= 16) {
+        reglet__memory_wish(image);
+        assert_null(creator.new_memory(creator.env, NULL, SIZE, MANY, addresses, SIZE, &memory));
+        reglet__memory_wish(NULL);
+        memory.get_memory(memory.env, &size, &capacity);
+        assert_int_equal(capacity, addresses);
+        memory.finalizer(memory.env);
+    }
+    reglet__image_unref(image);
+    end(&world);
+}
+
 /* What a slot maps of an image: the data, and of the zeroes between as little as so few mappings can. */
 static void image__leaves_its_widest_gaps_out(void **state) {
     (void)state;
@@ -365,6 +439,8 @@ int main(void) {
         cmocka_unit_test(slots__that_idle_keep_so_much_memory_together),
         cmocka_unit_test(slots__that_idle_make_room_where_addresses_are_short),
         cmocka_unit_test(image__that_cannot_be_sealed_is_not_used),
+        cmocka_unit_test(image__that_could_not_be_taken_for_want_of_descriptors_is_taken_later),
+        cmocka_unit_test(slot__of_fewer_addresses_is_not_used_for_more),
         cmocka_unit_test(image__leaves_its_widest_gaps_out),
     };
     /* The allocator's own mappings are not what is looked for. */

@@ -9,8 +9,11 @@
 #include <stdatomic.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "engine/pages.h"
+#include "runtime/cache.h"
 #include "tests/unit/failing_memory.h"
 #include "util/sys.h"
 
@@ -275,6 +278,51 @@ static void open__directory_that_cannot_be_opened_is_one_line(void **state) {
     assert_null(store);
 }
 
+static struct reglet__store *ask(reglet_cache *cache, bool is_told) {
+    reglet_error *error = NULL;
+    struct reglet__store *store = reglet__cache_store(cache, &error);
+    assert_int_equal(error != NULL, is_told);
+    reglet_error_free(error);
+    return store;
+}
+
+/* What passes is tried again a second later, and was told once; what does not is not tried again. */
+static void cache__that_lacked_descriptors_has_files_later(void **state) {
+    struct place *place = *state;
+    const struct timespec until_then = {.tv_sec = 1, .tv_nsec = 100000000};
+    static const int errors[] = {EMFILE, EACCES};
+    for (size_t i = 0; i < sizeof errors / sizeof *errors; i++) {
+        reglet_cache_options options = REGLET_CACHE_OPTIONS_INIT;
+        reglet_cache *cache = NULL;
+        options.directory = place->directory;
+        assert_int_equal(reglet_cache_new(&options, &cache, NULL), REGLET_OK);
+        fail_from(OPENAT, 0, errors[i]);
+        assert_null(ask(cache, true));
+        nanosleep(&until_then, NULL);
+        assert_null(ask(cache, false)); /* still, and not told again */
+        reset();
+        nanosleep(&until_then, NULL);
+        assert_int_equal(ask(cache, false) != NULL, errors[i] == EMFILE);
+        reglet_cache_unref(cache);
+    }
+}
+
+/* The page map in which written pages are looked for. */
+static void pages__that_could_not_be_looked_for_are_later(void **state) {
+    (void)state;
+    const struct timespec until_then = {.tv_sec = 1, .tv_nsec = 100000000};
+    fail_from(OPENAT, 0, EMFILE);
+    assert_false(reglet__memory_scans());
+    reset();
+    nanosleep(&until_then, NULL);
+    bool scans = reglet__memory_scans();
+    fail_from(OPENAT, 0, EMFILE);
+    assert_int_equal(reglet__memory_scans(), scans); /* it is not opened again */
+    reset();
+    if (!scans)
+        skip(); /* this kernel does not say it, or this build does not ask */
+}
+
 static bool never_called(void *user_data, const struct reglet__stored *stored) {
     (void)user_data, (void)stored;
     fail_msg("there is a file");
@@ -438,6 +486,7 @@ static void put_and_get__by_several_threads_are_whole_or_none(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        IN_PLACE(pages__that_could_not_be_looked_for_are_later), /* before there is an engine */
         IN_PLACE(put__full_disk_leaves_what_was_there),
         IN_PLACE(put__read_only_directory_leaves_what_was_there),
         IN_PLACE(put__directory_that_cannot_be_synced_is_no_failure),
@@ -450,6 +499,7 @@ int main(void) {
         IN_PLACE(get__file_that_is_cut_short_while_it_is_read_is_refused),
         IN_PLACE(get__read_only_file_system_is_no_failure),
         IN_PLACE(open__directory_that_cannot_be_opened_is_one_line),
+        IN_PLACE(cache__that_lacked_descriptors_has_files_later),
         IN_PLACE(list_and_prune__directory_that_cannot_be_opened_is_one_line),
         IN_PLACE(everything__without_memory_says_so),
         IN_PLACE(put__killed_in_the_middle_leaves_nothing_that_is_used),
