@@ -2,6 +2,7 @@
 #include "batch_plugins.h"
 
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 /* One name. Its file is the first one of that name that a line named. */
@@ -18,9 +19,30 @@ struct batch_plugin {
     uint64_t last_use;
 };
 
+/*
+ * How many plugins there is room for: each holds descriptors (reglet.h says which), and so do calls. The soft limit is raised as far as that
+ * takes, where the hard one allows: commands that plugins run have the new one as well, so it is no more than that.
+ */
+static size_t room_for_plugins(size_t jobs) {
+    enum { A_PLUGIN = 5, A_JOB = 32, THE_REST = 64 };
+    rlim_t others = THE_REST + A_JOB * (rlim_t)jobs, wanted = others + A_PLUGIN * (rlim_t)BATCH_MAX_PLUGINS;
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0)
+        return 1;
+    if (files.rlim_cur < wanted) {
+        const struct rlimit raised = {wanted < files.rlim_max ? wanted : files.rlim_max, files.rlim_max};
+        if (setrlimit(RLIMIT_NOFILE, &raised) == 0)
+            files = raised;
+    }
+    if (files.rlim_cur >= wanted)
+        return BATCH_MAX_PLUGINS;
+    return files.rlim_cur < others + A_PLUGIN ? 1 : (size_t)((files.rlim_cur - others) / A_PLUGIN);
+}
+
 void batch_plugins_init(struct batch_plugins *plugins, const struct session *session,
                         const struct options *options, struct batch_queue *queue) {
     *plugins = (struct batch_plugins){.session = session, .options = options, .queue = queue};
+    plugins->most = room_for_plugins((size_t)options->jobs);
     pthread_mutex_init(&plugins->lock, NULL);
 }
 
@@ -120,7 +142,7 @@ static bool load(const struct batch_plugins *plugins, struct batch_plugin *plugi
 }
 
 static void load_new(struct batch_plugins *plugins, struct batch_plugin *plugin) {
-    struct batch_plugin *evicted = plugins->count > BATCH_MAX_PLUGINS ? take_out_oldest(plugins) : NULL;
+    struct batch_plugin *evicted = plugins->count > plugins->most ? take_out_oldest(plugins) : NULL;
     pthread_mutex_unlock(&plugins->lock);
     plugin_free(evicted);
     bool loaded = load(plugins, plugin);

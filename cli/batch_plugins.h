@@ -7,7 +7,7 @@
 #include "batch_queue.h"
 #include "session.h"
 
-/* Beyond it the one that was used longest ago is unloaded, unless all are in use. */
+/* Beyond it, or where there are descriptors for fewer, the one that was used longest ago is unloaded, unless all are in use. */
 enum { BATCH_MAX_PLUGINS = 1000 };
 
 struct batch_plugin;
@@ -18,7 +18,7 @@ struct batch_plugins {
     struct batch_queue *queue;
     pthread_mutex_t lock;
     struct batch_plugin **items; /* by name */
-    size_t count;
+    size_t count, most;
     uint64_t uses;
 };
 

@@ -392,6 +392,29 @@ class Plugins(BatchTest):
         self.assert_code(0, result)
         self.assertEqual(sorted(one["id"] for one in self.results(result)), sorted([*range(1100)] * 2))
 
+    def test_descriptors_that_are_few_are_enough_for_plugins_that_are_many(self):
+        """Each has bytes, and so files of code, of its own; all of them would need more than there are."""
+        paths = []
+        with open(ECHO, "rb") as file:
+            wasm = file.read()
+        for number in range(60):
+            paths.append(os.path.join(self.scratch, f"p{number}.wasm"))
+            with open(paths[-1], "wb") as file:
+                file.write(wasm + b"\0\x05\x04" + b"%04d" % number)
+        text = "".join(line(number, path) for number, path in enumerate(paths + paths))
+        limits = (128, 128)  # for all that the process opens
+        result = self.batch(text, "--jobs", "1", "--quiet",
+                            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, limits))
+        self.assertEqual([one["error"] for one in self.results(result)], [None] * 120)
+        self.assertEqual(result.code, 0)
+
+    def test_fresh_init_has_each_line_initialise(self):
+        text = "".join(line(number, guest("image_counter")) for number in range(3))
+        result = self.batch(text, "--jobs", "1", "--fresh-init")
+        self.assertEqual(result.code, 0)
+        self.assertEqual(result.err.count("initialised"), 3)
+        self.assertEqual([one["evidence"]["data"]["memory"] for one in self.results(result)], [4, 4, 4])
+
     def copy_of_echo(self):
         path = os.path.join(self.scratch, "echo.wasm")
         if not os.path.exists(path):
