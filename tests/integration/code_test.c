@@ -388,6 +388,50 @@ static void files__directory_that_cannot_be_made_costs_only_the_file(void **stat
 }
 
 /* A plugin that may write everything must not write what later runs as machine code. */
+static bool any_file_holds(const struct folder *folder, const char *text) {
+    bool found = false;
+    DIR *dir = opendir(folder->cache);
+    assert_non_null(dir);
+    for (struct dirent *entry = readdir(dir); entry; entry = readdir(dir)) {
+        char path[sizeof folder->cache + sizeof entry->d_name];
+        if (entry->d_type != DT_REG)
+            continue;
+        snprintf(path, sizeof path, "%s/%s", folder->cache, entry->d_name);
+        struct bytes file = read_file(path);
+        found |= memmem(file.data, file.size, text, strlen(text)) != NULL;
+        free(file.data);
+    }
+    closedir(dir);
+    return found;
+}
+
+/* What a plugin read while it initialised may be a secret of this host: it is in its image, in memory, and nowhere else. */
+static void files__hold_the_modules_data_and_nothing_of_an_image(void **state) {
+    static const char secret[] = "what-only-initialising-knows";
+    struct folder *folder = *state;
+    struct host host;
+    assert_int_equal(setenv("IMAGE_A", secret, 1), 0);
+    open_host(&host, folder->cache, REGLET_COMPILER_AUTO);
+    reglet_runtime *runtime = host.runtime;
+    const reglet_grant grant = {"image_reads_variable", "env:IMAGE_A"};
+    reglet_runtime_options options = REGLET_RUNTIME_OPTIONS_INIT;
+    options.cache_mode = REGLET_CACHE_OWN;
+    options.cache = host.cache;
+    options.grants = &grant;
+    options.grant_count = 1;
+    host.runtime = new_runtime(&options);
+    reglet_runtime_free(runtime);
+    reglet_plugin *plugin = load_guest(host.runtime, "image_reads_variable");
+    for (int i = 0; i < 3; i++)
+        expect_evidence(observe_json(plugin, NULL, 0), "\"word\":\"what\"");
+    reglet_plugin_optimize(plugin, NULL, NULL); /* where there are two compilers */
+    expect_evidence(observe_json(plugin, NULL, 0), "\"word\":\"what\"");
+    reglet_plugin_unref(plugin);
+    close_host(&host);
+    assert_true(any_file_holds(folder, "\"level\":\"INFO\""));
+    assert_false(any_file_holds(folder, secret));
+}
+
 static void files__no_grant_reaches_them(void **state) {
     struct folder *folder = *state;
     code_in_new_host(folder, REGLET_COMPILER_AUTO, "file");
@@ -474,6 +518,7 @@ int main(void) {
         in_folder(files__damaged_code_is_compiled_again_and_replaced),
         in_folder(files__directory_that_others_may_write_is_not_used),
         in_folder(files__directory_that_cannot_be_made_costs_only_the_file),
+        in_folder(files__hold_the_modules_data_and_nothing_of_an_image),
         in_folder(files__no_grant_reaches_them),
         cmocka_unit_test(cache__memory_only_keeps_no_files),
         cmocka_unit_test(cache__relative_directory_is_refused),

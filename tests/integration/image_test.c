@@ -122,6 +122,28 @@ static void image__of_a_plugin_that_reads_clock_and_random_is_used(void **state)
     end(&world);
 }
 
+/* Only what was drawn before the image was taken is the same for all. */
+static void image__randomness_of_a_call_is_its_own(void **state) {
+    (void)state;
+    enum { CALLS = 8 };
+    struct world world = {0};
+    char words[CALLS][5];
+    size_t same = 0;
+    begin(&world, "image_draws", 0, 0);
+    for (size_t i = 0; i < CALLS; i++) {
+        reglet_result *result = observe_json(world.plugin, NULL, 0);
+        const char *word = strstr(reglet_result_json(result, NULL), "\"word\":\"");
+        assert_non_null(word);
+        snprintf(words[i], sizeof words[i], "%.4s", word + strlen("\"word\":\""));
+        for (size_t k = 0; k < i; k++)
+            same += strcmp(words[i], words[k]) == 0;
+        reglet_result_free(result);
+    }
+    assert_in_range(same, 0, 1); /* of 28 pairs; two words are the same once in 65,536 times */
+    expect_initialised(&world, 1, CALLS);
+    end(&world);
+}
+
 static void image__keeps_the_flags_that_initialising_set(void **state) {
     (void)state;
     struct world world = {0};
@@ -154,6 +176,43 @@ static void image__never_has_the_monotonic_clock_run_backwards(void **state) {
 static reglet_plugin *load_granted(const char *variable, reglet_runtime **runtime) {
     *runtime = new_runtime_granting("image_reads_variable", variable);
     return load_guest(*runtime, "image_reads_variable");
+}
+
+struct limited {
+    int64_t mib;
+    reglet_runtime *runtime;
+    reglet_plugin *plugin;
+};
+
+static void *observe_limited(void *argument) {
+    const struct limited *limited = argument;
+    for (int i = 0; i < 20; i++) {
+        reglet_result *result = observe_json(limited->plugin, NULL, 0);
+        if (limited->mib < 192)
+            expect_plugin_error(result, REGLET_ERR_MEMORY_LIMIT, "memory");
+        else
+            expect_evidence(result, "\"memory\":4");
+    }
+    return NULL;
+}
+
+/* The limit is the runtime's: code, images and idle memories of the same module do not bring another one's along. */
+static void image__memory_limits_of_two_runtimes_hold_at_the_same_time(void **state) {
+    (void)state;
+    struct limited limited[2] = {{.mib = 64}, {.mib = 256}};
+    pthread_t threads[2];
+    for (size_t i = 0; i < 2; i++) {
+        reglet_runtime_options options = REGLET_RUNTIME_OPTIONS_INIT;
+        options.memory_limit_mib = limited[i].mib;
+        limited[i].runtime = new_runtime(&options);
+        limited[i].plugin = load_guest(limited[i].runtime, "image_large_memory");
+        assert_int_equal(pthread_create(&threads[i], NULL, observe_limited, &limited[i]), 0);
+    }
+    for (size_t i = 0; i < 2; i++) {
+        pthread_join(threads[i], NULL);
+        reglet_plugin_unref(limited[i].plugin);
+        reglet_runtime_free(limited[i].runtime);
+    }
 }
 
 /* The same module under the same name, and the compiled code is shared; what it read while it initialised is not. */
@@ -406,9 +465,11 @@ int main(void) {
         cmocka_unit_test(image__threads_share_nothing_that_was_written),
         cmocka_unit_test(image__of_a_plugin_whose_state_it_would_not_hold_is_not_used),
         cmocka_unit_test(image__of_a_plugin_that_reads_clock_and_random_is_used),
+        cmocka_unit_test(image__randomness_of_a_call_is_its_own),
         cmocka_unit_test(image__keeps_the_flags_that_initialising_set),
         cmocka_unit_test(image__never_has_the_monotonic_clock_run_backwards),
         cmocka_unit_test(image__of_one_runtime_is_not_anothers),
+        cmocka_unit_test(image__memory_limits_of_two_runtimes_hold_at_the_same_time),
         cmocka_unit_test(image__can_be_turned_off),
         cmocka_unit_test(image__serves_so_many_calls_and_is_made_anew),
         cmocka_unit_test(image__is_made_anew_on_request),
