@@ -2,7 +2,7 @@
 #
 #   make                         build/reglet, build/libreglet.so, build/libreglet.a, build/plugins/
 #   make demo                    a real plugin on a real file, granted and refused
-#   make check                   every test, and every test again under sanitizers
+#   make check                   formatting, every test, the build with clang, and the tests again under sanitizers
 #   make install PREFIX= DESTDIR=
 #   make check-dev               one preset alone: configure, build, test (dev, check, clang, asan-ubsan, tsan)
 #   make check-variants          every test again with each other way forced (REGLET_VARIANT)

@@ -49,7 +49,7 @@
  *   for the file that it loads from. That file stays open until nothing will be compiled of it any more, which is when the
  *   optimised code is there; a module that was loaded from memory stays in memory as long. For each module whose code was
  *   mapped, the file of that code. For each module what its memory starts from, which may be that file once more; for each
- *   plugin whose calls start from an image that image, and for a moment the one before. So a plugin holds up to three for
+ *   plugin whose calls start from an image that image, and for a moment the one before. So a plugin holds up to four for
  *   as long as it is loaded. One for each call that waits for its turn. For calls in flight, what plugins have open. One for
  *   each cancel token that something slept on.
  * - Processes. A command that a plugin may run has a process of the library's between it and this one, which ends with

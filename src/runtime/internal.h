@@ -1,10 +1,13 @@
 /*
  * internal.h - what the files of this room share: the runtime, a plugin, a version of its module, one call.
  *
- * Locks, in the order in which they may be held: runtime, plugin. The observe path takes the plugin's once, for a few
- * instructions: to find the version it runs on. A version can be replaced and a plugin closed at any
- * moment, so "which one, and I am using it" must be one step; without hazard pointers or the like, that is a lock. The
- * runtime's it takes only while that is being freed, and that of its permits only where calls wait for one.
+ * Locks, in the order in which they may be held: runtime, plugin, cache, compilation. The observe path takes the plugin's once,
+ * for a few instructions: to find the version it runs on. A version can be replaced and a plugin closed at any
+ * moment, so "which one, and I am using it" must be one step; without hazard pointers or the like, that is a lock.
+ *
+ * It takes others where something is not as it was in the call before: the plugin's again to look for an image and to leave one,
+ * the cache's to ask for optimised code, the compilation's (with the plugin's held) to change over to it or to hear what went
+ * wrong, that of the permits where calls wait for one, the runtime's while that is being freed.
  */
 #ifndef REGLET_RUNTIME_INTERNAL_H
 #define REGLET_RUNTIME_INTERNAL_H

@@ -200,7 +200,6 @@ static void inspect__says_what_calls_then_do(void **state) {
         reglet_runtime_options options = REGLET_RUNTIME_OPTIONS_INIT;
         options.log = events_collect;
         options.log_user_data = &events;
-        options.compiler = REGLET_COMPILER_OPTIMIZING; /* other code begins with an image of its own */
         reglet_runtime *runtime = new_runtime(&options);
         reglet_plugin *plugin = load_guest(runtime, guests[i]);
         const reglet_inspection *inspection = inspect(plugin);
