@@ -44,7 +44,7 @@ struct Text {
 
 /* Copies, each invalid byte becoming U+FFFD. False without memory. */
 bool copy(const char *from, size_t size, Text &to) {
-    bool valid = size > REGLET__MAX_RESULT_BYTES || reglet__utf8_valid(from, size);
+    bool valid = reglet__utf8_valid(from, size);
     to.bytes = make_block<char>((valid ? size : reglet__utf8_repair_size(size)) + simdjson::SIMDJSON_PADDING);
     if (!to.bytes)
         return false;
