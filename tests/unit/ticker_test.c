@@ -1,3 +1,4 @@
+#define _GNU_SOURCE
 /* The thread that makes calls look at their deadlines, and gives memory back. */
 #include "tests/unit/test.h"
 
