@@ -9,7 +9,7 @@
 #include "engine/memory.h"
 #include "engine/ticker.h"
 
-static struct reglet__ticker *ticker;
+static _Atomic(struct reglet__ticker *) ticker;
 static atomic_int looks, call_at; /* a call comes and goes while it looks for the nth time */
 
 /* Nothing is left; by the time that it says so, a call may have left something. */
@@ -42,7 +42,8 @@ static void sleep__call_that_ends_before_it_begins_is_not_missed(void **state) {
     (void)state;
     atomic_int ticks = 0;
     atomic_store(&call_at, 1);
-    assert_non_null(ticker = reglet__ticker_new(tick, &ticks));
+    atomic_store(&ticker, reglet__ticker_new(tick, &ticks));
+    assert_non_null(ticker);
     assert_true(comes_to(&looks, 2)); /* it looked again */
     int before = atomic_load(&looks);
     sleep_ms(500);
