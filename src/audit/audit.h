@@ -16,13 +16,11 @@ struct reglet__audit {
     void *user_data;
     reglet_redactor *redactor; /* borrowed; NULL: there is no memory for one, and nothing is shown */
     const char *plugin;
-    uint64_t call; /* its number */
+    uint64_t call;  /* its number */
+    bool observing; /* set by who began it */
     uint64_t number;
     struct reglet__buf raw, shown; /* the texts of one record, kept for the memory of the next */
     struct reglet__redact_spans spans;
-    struct reglet__buf
-        harmless; /* the last texts that had no secret in them, in that edition of the redactor */
-    uint64_t edition;
 };
 
 void reglet__audit_begin(struct reglet__audit *audit, reglet_audit_fn write, void *user_data,

@@ -10,6 +10,7 @@
 #include <reglet/redactor.h>
 
 #include "abi/json.h"
+#include "util/interrupt.h"
 
 /* Rules are numbered as reglet_redactor_rule_id() numbers them; behind them come these two. */
 enum { REGLET__REDACT_RULE_PATH = -1, REGLET__REDACT_RULE_SECRET = -2 };
@@ -38,23 +39,32 @@ reglet_status reglet__redactor_default(reglet_redactor **out, reglet_error **err
 reglet_status reglet__redact_find(reglet_redactor *redactor, const char *text, size_t size,
                                   struct reglet__redact_spans *spans);
 
+/* The same; between two parts of the text it looks whether it should end: TIMEOUT, CANCELLED. `interrupt` may be NULL. */
+reglet_status reglet__redact_find_within(reglet_redactor *redactor, const char *text, size_t size,
+                                         struct reglet__redact_spans *spans,
+                                         const struct reglet__interrupt *interrupt);
+
 enum { REGLET__REDACT_REPLACEMENT_SIZE = 48 };
 
 /* "[REDACTED]", or "[hmac:…]" of these bytes; its length. NUL-terminated. */
 size_t reglet__redact_replacement(const reglet_redactor *redactor, const void *secret, size_t size,
                                   char out[REGLET__REDACT_REPLACEMENT_SIZE]);
 
-/* A number that changes when a known value is added: as long as it stays, a text without a secret has none. */
-uint64_t reglet__redact_edition(reglet_redactor *redactor);
+/* Whether this processor can do it at all. UNSUPPORTED. */
+reglet_status reglet__redact_supported(reglet_error **err);
+
+/* The rule files that the redactor was made of: absolute, NULL-terminated; NULL: none. */
+const char *const *reglet__redactor_files(const reglet_redactor *redactor);
 
 /* Adds to the number of times that a rule replaced something; for metrics. */
 void reglet__redact_count(reglet_redactor *redactor, int32_t rule, uint64_t times);
 /* That number. `rule` as above. */
 uint64_t reglet__redact_counted(const reglet_redactor *redactor, int32_t rule);
 
-/* What was replaced in one answer or text. */
+/* What was replaced in one answer or text, and what may end that early. */
 struct reglet__redact_tally {
     uint64_t count;
+    const struct reglet__interrupt *interrupt; /* looked at between parts; or NULL */
 };
 
 /*
@@ -67,12 +77,14 @@ reglet_status reglet__redact_text(reglet_redactor *redactor, const char *text, s
 /*
  * Replaces everything secret in a JSON value, in place: strings, numbers, keys, and, with `paths`, what stands under one of
  * the redactor's paths (which start at `value`). What is new lives in the arena. All texts are looked at together, each
- * after its key, as in `key="text"`, so that a rule which needs the name of what it looks at finds it. NO_MEMORY.
+ * after its key, as in `key="text"`, so that a rule which needs the name of what it looks at finds it. NO_MEMORY; TIMEOUT and CANCELLED where the tally has an
+ * interrupt.
  */
 reglet_status reglet__redact_json(reglet_redactor *redactor, struct reglet__arena *arena,
                                   struct reglet__json *value, bool paths, struct reglet__redact_tally *tally);
 
 /* Whether one of the redactor's paths names a value of this name at the top: an attribute of a log message. */
 bool reglet__redact_has_path(const reglet_redactor *redactor, const char *name);
+bool reglet__redact_has_paths(const reglet_redactor *redactor); /* any */
 
 #endif

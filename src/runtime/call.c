@@ -92,6 +92,7 @@ static void open_decisions(struct call *call) {
     if (runtime->audit)
         reglet__audit_begin(&call->audit, runtime->audit, runtime->audit_user_data,
                             reglet__runtime_redactor(runtime), plugin->name);
+    call->audit.observing = call->setup->observes;
     call->decisions.sink = (struct reglet__decided_sink){decided, call, runtime->audit != NULL};
 }
 
@@ -214,6 +215,8 @@ static reglet_status open_call(struct call *call, uint32_t *exit_code, reglet_er
         .log = host_said,
         .decisions = &call->decisions,
         .user_data = call,
+        .screen = {reglet__screen_attributes, (reglet_runtime *)(uintptr_t)runtime,
+                   reglet__runtime_has_paths(runtime)},
     };
     const struct reglet__guest_options options = {
         .limits = {runtime->limits.memory, runtime->limits.table_elements},

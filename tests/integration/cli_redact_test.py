@@ -268,6 +268,24 @@ class Configuration(RedactTest):
             self.assertEqual(result.out, "")
             self.assertTrue(result.err.startswith(f"reglet redact: {config}{expected}"), result.err)
 
+    def test_a_plugin_does_not_reach_what_redaction_is_made_of(self):
+        files = {name: self.write(f"conf/{name}", text, 0o600) for name, text in [
+            ("base.toml", "[[rules]]\nid = 'x'\nregex = '''x-[0-9]{6}'''\n"), ("rules.toml", "[extend]\npath = 'base.toml'\n"),
+            ("secret", "a-known-secret\n"), ("other", "as it was")]}
+        files["rules.toml"] = self.write("conf/rules.toml", f"[extend]\npath = '{files['base.toml']}'\n", 0o600)
+        config = self.write("conf/config.yaml", "redaction: {rules_file: rules.toml}\nsensitive_data: {secrets: {files: [secret]}}\n"
+                            f"plugins: {{relay: {{capabilities: ['fs:write:{self.scratch}/**']}}}}\n", 0o600)
+        for name, path in files.items():
+            request = json.dumps({"path": path, "content": "", "mode": "truncate"})
+            result = self.reglet("observe", guest("relay"), "function=fs_write", "request:=" + request, "--config", config, "-q")
+            self.assertEqual("EACCES" in result.out, name != "other", result.out + result.err)
+            self.assertEqual(os.path.getsize(path) > 0, name != "other")
+
+    def test_a_rule_file_that_others_can_write_is_refused(self):
+        self.write("conf/rules.toml", "", 0o666)
+        result = self.configured("text", "redaction: {rules_file: rules.toml}\n", code=2)
+        self.assertIn("can be written by others (mode 0666): run chmod go-w on it", result.err)
+
     def test_no_message_has_the_secret(self):
         for lines in ("sensitive_data: {secrets: {local: hunter2-hunter2}}\n",
                       "redaction: {hash_mode: {enabled: true, salt: hunter2}}\n",
@@ -297,6 +315,57 @@ class Configuration(RedactTest):
             self.assert_code(2, result)
             self.assertEqual(result.err, f"reglet {command}: {config}:1:34: the variable NOBODY, which should hold a secret, "
                                          "is not set\n")
+
+
+class Exits(RedactTest):
+    """One known secret in all that a plugin can say, and found at no exit of the command."""
+
+    def setUp(self):
+        super().setUp()
+        self.environment["APP_TOKEN"] = SECRET
+        self.config = self.write("conf/config.yaml", "sensitive_data: {secrets: {env: [APP_TOKEN]}}\n", 0o600)
+
+    def exit(self, *arguments, **options):
+        """Both streams."""
+        result = self.reglet(*arguments, "--config", self.config, **options)
+        return result.out + result.err
+
+    def assert_gone(self, text, least=1):
+        for form in (SECRET, SECRET.replace("/", "\\/"), SECRET[:10], SECRET[-10:]):
+            self.assertNotIn(form, text)
+        self.assertGreaterEqual(text.count("[REDACTED]"), least, text)
+
+    def said(self):
+        log = {"level": "INFO", "message": SECRET, "attrs": [{"key": SECRET, "type": "group", "value": [
+            {"key": "k", "type": "string", "value": SECRET}]}], "context": {"request_id": SECRET}}
+        return json.dumps([{"stdout": SECRET + "\n"}, {"stderr": SECRET + "\n"}, {"log": log}, {"open": "/" + SECRET},
+                           {"http": {"method": "GET", "url": f"https://x.test/{SECRET}"}}])
+
+    def test_events_of_a_call(self):
+        for options in ([], ["--log-format", "json"], ["-v"]):
+            self.assert_gone(self.exit("observe", guest("teller"), "steps:=" + self.said(), *options), 7)
+
+    def test_records_tables_and_lessons(self):
+        for options in (["--explain"], ["--learn"], ["--audit", "audit"]):
+            self.assert_gone(self.exit("observe", guest("teller"), "steps:=" + self.said(), *options))
+        with open(os.path.join(self.scratch, "audit"), encoding="utf-8") as file:
+            self.assert_gone(file.read(), 2)
+
+    def test_results_of_a_batch(self):
+        values = {"status": True, "data": {SECRET: SECRET}, "raw": SECRET}
+        request = json.dumps({"id": 1, "plugin": guest("result_is_config"), "values": values}) + "\n"
+        self.assert_gone(self.exit("batch", input=request.encode()), 3)
+        request = json.dumps({"id": 1, "plugin": guest("teller"), "values": {"steps": json.loads(self.said())}}) + "\n"
+        self.assert_gone(self.exit("batch", "--log-format", "json", input=request.encode()), 3)
+
+    def test_what_a_replay_says(self):
+        self.exit("observe", guest("teller"), 'steps:=[{"open": "/x"}]', "--record", "r")
+        self.assert_gone(self.exit("observe", guest("teller"), "steps:=" + json.dumps([{"open": "/" + SECRET}]), "--replay", "r"))
+
+    def test_a_recording(self):
+        self.exit("observe", guest("teller"), "steps:=" + self.said(), "--record", "r")
+        with open(os.path.join(self.scratch, "r"), encoding="utf-8") as file:
+            self.assert_gone(file.read(), 3)
 
 
 if __name__ == "__main__":

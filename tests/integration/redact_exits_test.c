@@ -1,12 +1,14 @@
 /*
- * One known secret and one credential, sent down every exit that there is, and found at none.
+ * One known secret and one credential, sent down the exits of the library, and found at none.
  *
- * Exits with tests of their own: audit records (audit_test.c) and recordings (recording_test.c).
+ * Exits with tests of their own: audit records (audit_test.c), recordings (recording_hide_test.c), and all that the command
+ * writes (class Exits of cli_redact_test.py).
  */
 #define _GNU_SOURCE
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "tests/integration/support.h"
 
@@ -185,6 +187,29 @@ static void evidence__shortened_after_it_was_redacted(void **state) {
     free(config);
 }
 
+/* An answer that takes long to search ends with its call's deadline, not when all of it was searched. */
+static void evidence__that_takes_long_to_search_is_a_timeout(void **state) {
+    (void)state;
+    struct setting setting;
+    set_up(&setting, NULL);
+    reglet_plugin *plugin = load_guest(setting.runtime, "answer_passwords");
+    struct timespec begun, ended;
+    clock_gettime(CLOCK_MONOTONIC, &begun);
+    reglet_result *result = observe_json(plugin, NULL, 300);
+    clock_gettime(CLOCK_MONOTONIC, &ended);
+    assert_int_equal(reglet_result_error_code(result), REGLET_ERR_TIMEOUT);
+    if (ended.tv_sec - begun.tv_sec > 3) /* all of it takes 5 s and more */
+        fail_msg("it took %ld seconds", (long)(ended.tv_sec - begun.tv_sec));
+    reglet_result_free(result);
+    reglet_error *error = NULL;
+    const reglet_schema *schema = NULL;
+    reglet_call_options call = REGLET_CALL_OPTIONS_INIT;
+    call.timeout_ms = 300;
+    EXPECT(reglet_plugin_schema(plugin, &call, &schema, &error), REGLET_ERR_TIMEOUT, error);
+    reglet_plugin_unref(plugin);
+    tear_down(&setting);
+}
+
 /* --- What a plugin says ---------------------------------------------------------------------------------- */
 
 /* Has the guest say it, and expects the events to have these lines. */
@@ -243,6 +268,55 @@ static void output__private_key_over_its_lines(void **state) {
     tear_down(&setting);
 }
 
+/* Each of the lines is a step; the first and the last one are no part of the key. */
+static void expect_long_key(const char *before, const char *behind, size_t lines) {
+    struct setting setting;
+    set_up(&setting, NULL);
+    reglet_plugin *plugin = load_guest(setting.runtime, "teller");
+    char *config = malloc(lines * 256 + 1024), *at = config;
+    assert_non_null(config);
+    at = stpcpy(at, "{\"steps\":[");
+    at = stpcpy(stpcpy(stpcpy(at, before), "before"), behind);
+    *at++ = ',';
+    at = stpcpy(stpcpy(stpcpy(at, before), "-----BEGIN RSA PRIVATE KEY-----"), behind);
+    unsigned noise = 1;
+    for (size_t i = 0; i < lines; i++) {
+        static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+        char line[65] = "LINE";
+        for (size_t k = 4; k < 64; k++)
+            line[k] = digits[(noise = noise * 1103515245u + 12345u) >> 16 & 63];
+        *at++ = ',';
+        at = stpcpy(stpcpy(stpcpy(at, before), line), behind);
+    }
+    *at++ = ',';
+    at = stpcpy(stpcpy(stpcpy(at, before), "-----END RSA PRIVATE KEY-----"), behind);
+    *at++ = ',';
+    at = stpcpy(stpcpy(stpcpy(at, before), "after"), behind);
+    strcpy(at, "]}");
+    reglet_result_free(observe_json(plugin, config, 20000));
+    free(config);
+    assert_true(events_contain(&setting.events, "|before|"));
+    assert_true(events_contain(&setting.events, "|after|"));
+    size_t leaked = 0;
+    for (const char *line = setting.events.text; (line = strstr(line, "|LINE")); line++)
+        leaked++;
+    assert_int_equal(leaked, 0);
+    assert_int_equal(setting.events.count, lines + 4);
+    reglet_plugin_unref(plugin);
+    tear_down(&setting);
+}
+
+/* However much of a key is out when its end comes, and whatever forces it out. */
+static void output__private_key_longer_than_what_is_held_back(void **state) {
+    (void)state;
+    static const char *const steps[][2] = {
+        {"{\"stdout\":\"", "\\n\"}"}, {"{\"stderr\":\"", "\\n\"}"}, {"{\"log\":{\"message\":\"", "\"}}"}};
+    static const size_t lines[] = {128, 129, 300, 1100};
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
+        for (size_t k = 0; k < sizeof lines / sizeof *lines; k++)
+            expect_long_key(steps[i][0], steps[i][1], lines[k]);
+}
+
 static void log__message_attributes_and_request_id(void **state) {
     (void)state;
     expect_events("{\"steps\":[{\"log\":{\"level\":\"INFO\",\"message\":\"m " SECRET
@@ -257,6 +331,47 @@ static void log__attribute_that_a_path_names(void **state) {
         "{\"steps\":[{\"log\":{\"message\":\"m\",\"attrs\":[{\"key\":\"user.attribute_path\",\"value\":\"x\"},"
         "{\"key\":\"pin\",\"type\":\"int64\",\"value\":\"1234\"},{\"key\":\"a\",\"value\":\"y\"}]}}]}",
         "|m|user.attribute_path=[REDACTED] pin=[REDACTED] a=y \n");
+}
+
+/* A group, an object, and JSON in a string: paths and rules go by the names in them. */
+static void log__what_is_nested_in_attributes(void **state) {
+    (void)state;
+    expect_events(
+        "{\"steps\":[{\"log\":{\"message\":\"m\",\"attrs\":[{\"key\":\"db\",\"type\":\"group\",\"value\":[{"
+        "\"key\":\"pin\",\"type\":\"string\",\"value\":\"hunter2!\"},{\"key\":\"user\",\"type\":\"string\","
+        "\"value\":\"joe\"}]}]}}]}",
+        "|m|db=[{\"key\":\"pin\",\"type\":\"string\",\"value\":\"[REDACTED]\"},{\"key\":\"user\","
+        "\"type\":\"string\",\"value\":\"joe\"}] \n");
+    expect_events(
+        "{\"steps\":[{\"log\":{\"message\":\"m\",\"attrs\":[{\"key\":\"db\",\"type\":\"group\",\"value\":[{"
+        "\"key\":\"password\",\"type\":\"string\",\"value\":\"kT9vQ2xLmP4wZ8\"}]}]}}]}",
+        "|m|db=[{\"key\":\"password\",\"type\":\"string\",\"value\":\"[REDACTED]\"}] \n");
+    expect_events(
+        "{\"steps\":[{\"log\":{\"message\":\"m\",\"attrs\":[{\"key\":\"db\",\"value\":{\"pin\":1234}},"
+        "{\"key\":\"text\",\"type\":\"json\",\"value\":\"{\\\"pin\\\":1234}\"}]}}]}",
+        "|m|db={\"pin\":\"[REDACTED]\"} text={\"pin\":\"[REDACTED]\"} \n");
+}
+
+/* Neither a request that is too long nor one that is no JSON gets around the paths. */
+static void log__what_has_no_structure_is_not_shown_with_paths(void **state) {
+    (void)state;
+    struct setting setting;
+    set_up(&setting, NULL);
+    reglet_plugin *plugin = load_guest(setting.runtime, "teller");
+    enum { LONG = 70000 };
+    char *config = malloc(LONG + 512);
+    assert_non_null(config);
+    int at = sprintf(
+        config, "{\"steps\":[{\"log\":{\"attrs\":[{\"key\":\"pin\",\"value\":\"hunter2!\"}],\"message\":\"");
+    memset(config + at, 'x', LONG);
+    strcpy(config + at + LONG, "\"}},{\"log\":[\"pin\",\"hunter2!\"]}]}");
+    reglet_result_free(observe_json(plugin, config, 0));
+    free(config);
+    assert_false(events_contain(&setting.events, "hunter2!"));
+    assert_true(events_contain(&setting.events, "bytes is not shown: it may have 65536)|"));
+    assert_true(events_contain(&setting.events, "|(a log request of 18 bytes that is no JSON object)|"));
+    reglet_plugin_unref(plugin);
+    tear_down(&setting);
 }
 
 static void log__secret_split_over_calls_and_attributes(void **state) {
@@ -392,6 +507,40 @@ static void description_and_schema__show_no_secret(void **state) {
     tear_down(&setting);
 }
 
+static reglet_status serve(void *user_data, reglet_host_call *call) {
+    (void)user_data;
+    return reglet_host_call_respond(call, "{}", 2);
+}
+
+/* The names of a module's functions are whatever somebody chose. */
+static void inspection__shows_no_secret(void **state) {
+    (void)state;
+    const reglet_secret secrets[] = {{SECRET, strlen(SECRET)}};
+    reglet_redactor_options how = REGLET_REDACTOR_OPTIONS_INIT;
+    how.secrets = secrets;
+    how.secret_count = 1;
+    reglet_host_function function = REGLET_HOST_FUNCTION_INIT;
+    function.name = CREDENTIAL;
+    function.serve = serve;
+    reglet_runtime_options options = REGLET_RUNTIME_OPTIONS_INIT;
+    options.host_functions = &function;
+    options.host_function_count = 1;
+    reglet_error *error = NULL;
+    EXPECT(reglet_redactor_new(&how, &options.redactor, &error), REGLET_OK, error);
+    reglet_runtime *runtime = new_runtime(&options);
+    reglet_redactor_unref(options.redactor);
+    reglet_plugin *plugin = load_guest(runtime, "secret_names");
+    const reglet_inspection *inspection = NULL;
+    EXPECT(reglet_plugin_inspect(plugin, NULL, &inspection, &error), REGLET_OK, error);
+    expect_gone(reglet_inspection_json(inspection));
+    expect_gone(inspection->imports[0].name);
+    assert_non_null(inspection->no_image);
+    assert_null(strstr(inspection->no_image, SECRET));
+    reglet_inspection_free(inspection);
+    reglet_plugin_unref(plugin);
+    reglet_runtime_free(runtime);
+}
+
 static void schema__without_a_secret_stays_byte_for_byte(void **state) {
     (void)state;
     struct setting setting;
@@ -416,12 +565,16 @@ int main(void) {
         cmocka_unit_test(evidence__its_own_form_stays),
         cmocka_unit_test(evidence__forged_marks_are_not_counted),
         cmocka_unit_test(evidence__shortened_after_it_was_redacted),
+        cmocka_unit_test(evidence__that_takes_long_to_search_is_a_timeout),
         cmocka_unit_test(output__lines_of_both_streams),
         cmocka_unit_test(output__secret_split_over_writes_and_lines),
         cmocka_unit_test(output__invalid_utf8_around),
         cmocka_unit_test(output__private_key_over_its_lines),
+        cmocka_unit_test(output__private_key_longer_than_what_is_held_back),
         cmocka_unit_test(log__message_attributes_and_request_id),
         cmocka_unit_test(log__attribute_that_a_path_names),
+        cmocka_unit_test(log__what_is_nested_in_attributes),
+        cmocka_unit_test(log__what_has_no_structure_is_not_shown_with_paths),
         cmocka_unit_test(log__secret_split_over_calls_and_attributes),
         cmocka_unit_test(denial__path_and_host),
         cmocka_unit_test(events__go_out_whatever_ends_the_call),
@@ -430,6 +583,7 @@ int main(void) {
         cmocka_unit_test(error__of_a_call_quotes_no_secret),
         cmocka_unit_test(error__of_a_load_quotes_no_secret),
         cmocka_unit_test(description_and_schema__show_no_secret),
+        cmocka_unit_test(inspection__shows_no_secret),
         cmocka_unit_test(schema__without_a_secret_stays_byte_for_byte),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
