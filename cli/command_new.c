@@ -138,8 +138,8 @@ const struct command command_new = {
     .synopsis = "--lang c|go|js|python NAME",
     .summary = "a folder with a plugin to begin with",
     .details = "Makes the folder NAME with a plugin that says whether a file has a certain line:\n"
-               "its source, a Makefile that builds it, and a test. In C and Go it is a module, in\n"
-               "JavaScript and Python a component; the one in C can be built as either.\n",
+               "its source, a Makefile that builds it, and a test. In C and Go it is a module,\n"
+               "in JavaScript and Python a component; the one in C can be built as either.\n",
     .example = "  reglet new --lang c my-plugin && make -C my-plugin test\n",
     .operand = "NAME",
     .run = run,
