@@ -40,9 +40,9 @@ def run(*command, folder=None, environment=None):
     raise SystemExit(f"{' '.join(words)}: exit code {done.returncode}\n{done.stdout}")
 
 
-def new(language):
+def new(language, name=None):
     """The folder of a new plugin."""
-    name = f"new-{language}"
+    name = name or f"new-{language}"
     shutil.rmtree(FOLDER / name, ignore_errors=True)
     FOLDER.mkdir(parents=True, exist_ok=True)
     run(REGLET, "new", "--lang", language, name, folder=FOLDER)
@@ -68,6 +68,11 @@ class Go(unittest.TestCase):
 
     def test_the_new_plugin_is_well(self):
         self.assertIn("new-go.wasm is well", self.said)
+
+    def test_a_name_that_means_something_to_go_is_as_good_as_any(self):
+        folder = new("go", "go")
+        run("make", f"GO={self.go}", folder=folder, environment=self.offline)
+        self.assertTrue((folder / "go.wasm").exists())
 
     def test_what_is_wrong_with_a_config_is_said(self):
         result, _ = observe(self.folder / "new-go.wasm", "path=/etc/hosts")

@@ -1,3 +1,3 @@
-module @NAME@
+module plugins/@NAME@
 
 go 1.24
