@@ -6,6 +6,7 @@
 #   make install PREFIX= DESTDIR=
 #   make check-dev               one preset alone: configure, build, test (dev, check, clang, asan-ubsan, tsan)
 #   make check-variants          every test again with each other way forced (REGLET_VARIANT)
+#   make check-languages         plugins in Python and Rust
 #   make soak                    100,000 observations in one process
 #   make bench                   the measurements that the documentation quotes
 #   make tidy, make format, make clean
@@ -17,7 +18,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin:/usr/local/go/bin
 
 headline = @printf '\n==== %s\n' "$(1)"
 
-.PHONY: all demo check check-format check-clang check-variants soak bench tidy format install clean
+.PHONY: all demo check check-format check-clang check-languages check-variants soak bench tidy format install clean
 .NOTPARALLEL:
 
 all:
@@ -43,6 +44,13 @@ check-clang:
 	$(call headline,The build with clang, without warnings)
 	cmake --preset clang
 	cmake --build --preset clang
+
+# Those that take longer, or a tool that few have; what is not to be had is skipped.
+check-languages:
+	$(call headline,Plugins in other languages)
+	cmake --preset check
+	cmake --build --preset check --target reglet_cli
+	ctest --preset check -C languages -R '^(languages|integration[.]new_)' --verbose
 
 # The other ways that src/util/variant.h knows, each in a build folder of its own.
 variants = no-images no-scan prime fast-compiler optimizing-compiler

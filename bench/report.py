@@ -4,6 +4,8 @@ import html
 import math
 import statistics
 
+import languages
+
 MARKERS = ("<!-- measured: written by bench/run.py -->", "<!-- end of what was measured -->")
 WAYS = {"wazero": "host on wazero", "plain": "libreglet, no image", "image": "libreglet", "primed": "libreglet, primed"}
 PLUGINS = {"go": "Go plugin", "file": "C plugin"}
@@ -98,8 +100,21 @@ def redaction_figures(results):
                      ours=duration(statistics.median(one["median_us"] for one in rounds["accounted"])))
 
 
+def language_figures(results):
+    rounds = results.get("languages", {}).get("rounds", {})
+    if "file_component" in rounds:
+        module, component = (statistics.median(one["median_us"] for one in rounds[name]) for name in ("file", "file_component"))
+        yield figure("C plugin, median as a component over median as a module", over_peer(rounds, "file_component"), 2, False,
+                     peer="", ours=f"{duration(component)} over {duration(module)}")
+
+
+def over_peer(rounds, name):
+    """How many times the median of the plugin that it is measured against."""
+    return statistics.median(one["median_us"] / peer["median_us"] for one, peer in zip(rounds[name], rounds[languages.AGAINST[name]]))
+
+
 def figures(results):
-    return [*call_figures(results), *start_figures(results), *memory_figures(results), *redaction_figures(results)]
+    return [*call_figures(results), *start_figures(results), *memory_figures(results), *language_figures(results), *redaction_figures(results)]
 
 
 # --- Table ----------------------------------------------------------------------------------------------------------
@@ -119,6 +134,10 @@ def rate(value):
 
 def megabytes(values):
     return f"{statistics.median(values):.3g} MB/s"
+
+
+def megabytes_of(size):
+    return f"{size / 1000:,.0f} KB" if size < 1_000_000 else f"{size / 1e6:.3g} MB"
 
 
 def kib(value):
@@ -175,6 +194,18 @@ def memory_table(results):
     return text
 
 
+def languages_table(results):
+    one = results.get("languages")
+    if not one:
+        return ""
+    text = head("the same plugin in each language", "size", "median", "p99", "one thread", "median, times that of the C module")
+    for name, rounds in one["rounds"].items():
+        median, p99, per_second = (statistics.median(each[key] for each in rounds) for key in ("median_us", "p99_us", "per_second"))
+        text += row(languages.NAMES[name], megabytes_of(one["bytes"][name]), duration(median), duration(p99), rate(per_second),
+                    f"{over_peer(one['rounds'], name):.3g}")
+    return text
+
+
 def redaction_table(results):
     one = results.get("redaction")
     if not one:
@@ -195,7 +226,7 @@ def table(results):
              f"{counts['ms']} ms for each line and number of threads; {counts['loaded']:,} idle plugins."
              f" Load average {results['load'][0]:.1f} before it and {results['load'][1]:.1f} after it, of which the run itself makes 1 to 2.\n")
     return "\n".join((intro, figures_table(results), calls_table(results), starts_table(results), memory_table(results),
-                      redaction_table(results)))
+                      languages_table(results), redaction_table(results)))
 
 
 # --- Picture --------------------------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ import tempfile
 import time
 
 sys.dont_write_bytecode = True  # the source folder stays as it is
+import languages  # noqa: E402
 import redact  # noqa: E402
 import report  # noqa: E402
 
@@ -28,6 +29,7 @@ CONFIG = json.dumps({"path": OBSERVED})
 CAPABILITY = "fs:read:" + OBSERVED
 LIBRARY_WAYS = ("plain", "image", "primed")
 INSTANCES = 33
+LANGUAGE = "language "  # before the names of plugins that are compared with each other
 WAZERO_LOADED = 50  # it compiles each of them for some 50 ms; what counts is the figure for one
 
 FULL = {"rounds": 12, "ms": 500, "starts": 3, "warm_starts": 15, "loaded": 1000, "plugins": ["go", "file"],
@@ -44,12 +46,16 @@ def say(text):
 
 
 class Programs:
-    def __init__(self, build, go, offline):
+    def __init__(self, build, go, offline, component_tool, quick, languages_only=False):
         self.reglet, self.observe, self.redact = build / "reglet", build / "observe_bench", build / "redact_bench"
         self.out = build / "bench"
         self.host, self.go_redact, go_plugin = self.out / "wazero", self.out / "redact", self.out / "plugin.wasm"
         self.plugins = {"go": go_plugin, "file": build / "plugins" / "file.wasm"}
         self.out.mkdir(exist_ok=True)
+        self.languages = languages.plugins(build, self.reglet, component_tool, quick, say)
+        self.plugins.update({f"{LANGUAGE}{name}": path for name, path in self.languages.items()})
+        if languages_only:
+            return
         native = {"CGO_ENABLED": "0"}
         wasm = {"CGO_ENABLED": "0", "GOOS": "wasip1", "GOARCH": "wasm"}
         self.built = (go_build(go, offline, "./wazero", self.host, native) and
@@ -161,6 +167,25 @@ def measure_accounting(programs, plugin, environment, counts):
     return results
 
 
+def measure_languages(programs, environment, counts):
+    """The same plugin in each language, all of which must find the same."""
+    results = {name: [] for name in programs.languages}
+    found = {}
+    with contextlib.ExitStack() as stack:
+        workers = {}
+        for name in results:
+            told = json.dumps(languages.config(name))
+            workers[name] = stack.enter_context(worker(programs, "image", f"{LANGUAGE}{name}", environment, told))
+            data = json.loads(workers[name].ask("print"))["evidence"]["data"]
+            if data != found.setdefault(languages.AGAINST[name], data):
+                raise SystemExit(f"bench: {name} answers {data}, {languages.AGAINST[name]} {found[languages.AGAINST[name]]}")
+            workers[name].run(1, counts["ms"])  # not counted
+        for _ in range(counts["rounds"]):
+            for name, each in workers.items():
+                results[name].append(each.run(1, counts["ms"]))
+    return {"rounds": results, "bytes": {name: path.stat().st_size for name, path in programs.languages.items()}}
+
+
 def process_ms(command, environment):
     """The whole process, from before it is made until it is gone."""
     command = [str(part) for part in command]
@@ -265,6 +290,8 @@ def measure(programs, counts):
                 results["loaded"] = measure_loaded(programs, environment, counts)
                 say("bench: redaction and audit")
                 results["accounting"] = measure_accounting(programs, plugin, environment, counts)
+        say("bench: languages")
+        results["languages"] = measure_languages(programs, Environment(parent), counts)
         results["redaction"] = redact.measure(programs.redact, programs.go_redact, pathlib.Path(parent), counts)
     results["load"].append(os.getloadavg()[0])
     return results
@@ -274,11 +301,18 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--build", type=pathlib.Path, required=True, help="build folder")
     parser.add_argument("--go", default=shutil.which("go"), help="Go 1.24 or newer")
+    parser.add_argument("--component-tool", help="what makes components (sdk/component)")
     parser.add_argument("--quick", action="store_true", help="a few calls of the C plugin, to see that it works")
     parser.add_argument("--offline", action="store_true", help="fetch nothing; exit code 77 where modules are missing")
+    parser.add_argument("--languages", action="store_true", help="only the table of languages, which nothing is kept of")
     parser.add_argument("--docs", type=pathlib.Path, metavar="DIR", help="put table and picture into this folder too")
     parser.add_argument("--from", dest="source", type=pathlib.Path, metavar="FILE", help="report on these results again")
     options = parser.parse_args()
+    if options.languages:
+        programs = Programs(options.build.resolve(), None, True, options.component_tool, options.quick, languages_only=True)
+        with tempfile.TemporaryDirectory(prefix="reglet-bench-") as parent:
+            print(report.languages_table({"languages": measure_languages(programs, Environment(parent), QUICK if options.quick else FULL)}))
+        return 0
     if not options.go:
         say("bench: skipped: there is no Go, which the host on wazero and the Go plugin are built with")
         return SKIPPED if options.offline else 0
@@ -287,7 +321,7 @@ def main():
     if options.source:
         results = json.loads(options.source.read_text(encoding="utf-8"))
     else:
-        programs = Programs(options.build.resolve(), options.go, options.offline)
+        programs = Programs(options.build.resolve(), options.go, options.offline, options.component_tool, options.quick)
         if not programs.built:
             return SKIPPED if options.offline else 1
         results = measure(programs, QUICK if options.quick else FULL)

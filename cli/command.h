@@ -32,14 +32,15 @@ enum {
     COMMAND_CACHE = 512,
     COMMAND_REDACT = 1024,
     COMMAND_WIT = 2048,
+    COMMAND_NEW = 4096,
     /* All that call one plugin, and all that load modules. */
     COMMAND_PLUGINS = COMMAND_DESCRIBE | COMMAND_SCHEMA | COMMAND_INSPECT | COMMAND_GRANTS | COMMAND_OBSERVE,
     COMMAND_MODULES = COMMAND_PLUGINS | COMMAND_BATCH | COMMAND_RUN
 };
 
 extern const struct command command_describe, command_schema, command_inspect, command_grants,
-    command_observe, command_batch, command_run, command_redact, command_cache, command_wit, command_version,
-    command_help;
+    command_observe, command_batch, command_run, command_redact, command_cache, command_new, command_wit,
+    command_version, command_help;
 
 /* All of them, in the order of `reglet help`; NULL at the end. */
 extern const struct command *const commands[];

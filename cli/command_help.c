@@ -2,19 +2,13 @@
 
 #include <string.h>
 
-const struct command *const commands[] = {&command_describe,
-                                          &command_schema,
-                                          &command_inspect,
-                                          &command_grants,
-                                          &command_observe,
-                                          &command_batch,
-                                          &command_run,
-                                          &command_redact,
-                                          &command_cache,
-                                          &command_wit,
-                                          &command_version,
-                                          &command_help,
-                                          NULL};
+const struct command *const commands[] = {&command_describe, &command_schema,
+                                          &command_inspect,  &command_grants,
+                                          &command_observe,  &command_batch,
+                                          &command_run,      &command_redact,
+                                          &command_cache,    &command_new,
+                                          &command_wit,      &command_version,
+                                          &command_help,     NULL};
 
 const struct command *command_find(const char *name) {
     for (const struct command *const *command = commands; *command; command++)

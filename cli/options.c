@@ -45,6 +45,7 @@ enum option_id {
     OPT_JSON,
     OPT_METRICS,
     OPT_LOG_FORMAT,
+    OPT_LANG,
     OPT_QUIET,
     OPT_VERBOSE,
     OPT_HELP,
@@ -129,6 +130,7 @@ static const struct option_spec {
      "at the end, replace this file by what was counted,\nin Prometheus' text format"},
     {OPT_LOG_FORMAT, "log-format", 0, "json|text", COMMAND_MODULES,
      "how messages on standard error are written\n(default: text)"},
+    {OPT_LANG, "lang", 0, "LANGUAGE", COMMAND_NEW, "c, go, js or python"},
     {OPT_QUIET, "quiet", 'q', NULL, COMMAND_MODULES | COMMAND_REDACT, "only results and errors"},
     {OPT_VERBOSE, "verbose", 'v', NULL, COMMAND_MODULES | COMMAND_REDACT,
      "debug messages too; redact: in the end, what was\nreplaced"},
@@ -288,6 +290,7 @@ static int set_option(struct options *options, enum option_id id, const char *va
     case OPT_LOG_FORMAT:
         options->logs_json = strcmp(value, "json") == 0;
         return set_log_format(options, value);
+    case OPT_LANG: options->language = value; break;
     case OPT_QUIET: options->verbosity = QUIET; break;
     case OPT_VERBOSE: options->verbosity = VERBOSE; break;
     case OPT_HELP: options->help = true; break;

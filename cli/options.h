@@ -52,6 +52,7 @@ struct options {
     const char *rules_file;
     bool list_rules;
     bool json;
+    const char *language; /* of new; NULL: not given */
     enum verbosity verbosity;
     struct string_list operands; /* for a command that stops at its first operand, everything after it too */
 };

@@ -11,6 +11,8 @@ install(DIRECTORY ${CMAKE_SOURCE_DIR}/include/ TYPE INCLUDE FILES_MATCHING PATTE
 install(FILES ${CMAKE_SOURCE_DIR}/LICENSE TYPE DOC)
 install(DIRECTORY ${CMAKE_BINARY_DIR}/plugins DESTINATION ${CMAKE_INSTALL_DATADIR}/reglet
         FILES_MATCHING PATTERN "*.wasm" PATTERN CMakeFiles EXCLUDE)
+# `make component` of a plugin in C needs it, and so does a plugin in Rust.
+install(PROGRAMS ${REGLET_COMPONENT_TOOL} TYPE BIN)
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/sdk DESTINATION ${CMAKE_INSTALL_DATADIR}/reglet)
 
 configure_file(${CMAKE_SOURCE_DIR}/cmake/reglet.pc.in ${CMAKE_BINARY_DIR}/reglet.pc @ONLY)

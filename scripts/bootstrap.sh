@@ -100,6 +100,10 @@ look_for_packages() {
     if apt-cache show clang-format-14 >/dev/null 2>&1; then
         need clang-format-14 have clang-format-14
     fi
+    # Plugins in JavaScript: npm brings the rest, and without it their tests are skipped.
+    if { ! have npm || ! have node; } && apt-cache show npm >/dev/null 2>&1; then
+        packages+=(nodejs npm)
+    fi
     if ! have go && at_least 1.24 "$(apt-cache policy golang-go 2>/dev/null | sed -n 's/.*Candidate: [0-9]*:\?//p')"; then
         packages+=(golang-go)
     fi

@@ -4,7 +4,7 @@ _reglet_command() { # the command among the words before the cursor
     local i
     for ((i = 1; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in
-        describe | schema | inspect | grants | observe | batch | run | redact | cache | version | help)
+        describe | schema | inspect | grants | observe | batch | run | redact | cache | new | wit | version | help)
             echo "${COMP_WORDS[i]}"
             return
             ;;
@@ -58,6 +58,10 @@ _reglet() {
         mapfile -t COMPREPLY < <(compgen -f -- "$word")
         return
         ;;
+    --lang)
+        mapfile -t COMPREPLY < <(compgen -W 'c go js python' -- "$word")
+        return
+        ;;
     --log-format)
         mapfile -t COMPREPLY < <(compgen -W 'json text' -- "$word")
         return
@@ -95,8 +99,9 @@ _reglet() {
             --verbose --help'
         ;;
     cache) options='--cache-dir --older-than --max-size --format --help' ;;
+    new) options='--lang --help' ;;
     version) options='--format --help' ;;
-    help) options='--help' ;;
+    wit | help) options='--help' ;;
     *) options='--help --version' ;;
     esac
 
@@ -106,13 +111,15 @@ _reglet() {
     elif [[ $word == -* ]]; then
         mapfile -t COMPREPLY < <(compgen -W "$options" -- "$word")
     elif [[ -z $command || $command == help ]]; then
-        mapfile -t COMPREPLY < <(compgen -W 'describe schema inspect grants observe batch run redact cache version help' -- "$word")
+        mapfile -t COMPREPLY < <(compgen -W 'describe schema inspect grants observe batch run redact cache new wit version help' -- "$word")
     elif [[ $command == cache ]]; then
         _reglet_has_action || mapfile -t COMPREPLY < <(compgen -W 'list prune clear path' -- "$word")
+    elif [[ $command == wit ]]; then
+        [[ ${COMP_WORDS[COMP_CWORD - 1]} != wit ]] || mapfile -t COMPREPLY < <(compgen -W '1.1.0 1.0.0' -- "$word")
     elif [[ $command == batch || $command == redact ]]; then
         compopt -o filenames 2>/dev/null
         mapfile -t COMPREPLY < <(compgen -f -- "$word")
-    elif [[ $command != version ]] && ! _reglet_has_module; then
+    elif [[ $command != version && $command != new ]] && ! _reglet_has_module; then
         _reglet_modules "$word"
     fi
 }

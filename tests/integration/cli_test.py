@@ -24,7 +24,7 @@ GUESTS = os.environ["REGLET_GUESTS"]
 SOURCE = os.environ["REGLET_SOURCE"]
 PLUGINS = os.environ["REGLET_PLUGINS"]
 FILE_PLUGIN = os.path.join(PLUGINS, "file.wasm")
-COMMANDS = ["describe", "schema", "inspect", "grants", "observe", "batch", "run", "redact", "cache", "version", "help"]
+COMMANDS = ["describe", "schema", "inspect", "grants", "observe", "batch", "run", "redact", "cache", "new", "wit", "version", "help"]
 
 
 def kernel_scans_memory():
@@ -245,7 +245,7 @@ class Help(CliTest):
             manual = file.read()
         with open(os.path.join(SOURCE, "cli/completions/_reglet"), encoding="utf-8") as file:
             zsh = file.read()
-        for command in COMMANDS[:9]:
+        for command in COMMANDS[:11]:
             self.assertTrue(f".Cm {command}" in manual, f"{command} is not in the manual")
             offered = self.complete_bash("reglet", command, "--")
             self.assertEqual(offered, self.options_of(command), command)
@@ -271,6 +271,9 @@ class Help(CliTest):
         self.assertEqual(self.complete_bash("reglet", "run", "a.wasm", "pl"), {"plugin.wasm", "plugin.txt", "plugins"})
         self.assertEqual(self.complete_bash("reglet", "cache", ""), {"list", "prune", "clear", "path"})
         self.assertEqual(self.complete_bash("reglet", "cache", "prune", ""), set())
+        self.assertEqual(self.complete_bash("reglet", "new", "--lang", ""), {"c", "go", "js", "python"})
+        self.assertEqual(self.complete_bash("reglet", "new", "pl"), set())
+        self.assertEqual(self.complete_bash("reglet", "wit", ""), {"1.1.0", "1.0.0"})
 
     def test_version_says_whether_this_system_is_enough(self):
         result = self.reglet("version", "--format", "json")

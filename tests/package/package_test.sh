@@ -23,7 +23,7 @@ test_install() {
     DESTDIR=$work/stage cmake --install "$build" --prefix /opt/reglet >"$work/install.log"
     mv "$work/stage/opt/reglet" "$prefix"
     local file
-    for file in bin/reglet lib/libreglet.so lib/libreglet.so.0 lib/libreglet.a include/reglet.h \
+    for file in bin/reglet bin/reglet-component lib/libreglet.so lib/libreglet.so.0 lib/libreglet.a include/reglet.h \
         include/reglet/runtime.h lib/pkgconfig/reglet.pc lib/cmake/reglet/reglet-config.cmake \
         share/man/man1/reglet.1 share/bash-completion/completions/reglet share/zsh/site-functions/_reglet; do
         [ -e "$prefix/$file" ] || fail "$file was not installed"
