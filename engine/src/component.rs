@@ -308,8 +308,10 @@ fn find_exports(
     let component = pre.component();
     for (interface, version) in INTERFACES {
         let name = interface.to_str().expect("a constant");
-        let Some(plugin) = component.get_export_index(None, name) else { continue };
         let ty = linker.substituted_component_type(component)?;
+        // Looked up by its name, an interface of another version is found too; here each version is its own.
+        let has_it = ty.exports(component.engine()).any(|(export, _)| export == name);
+        let Some(plugin) = component.get_export_index(None, name).filter(|_| has_it) else { continue };
         let exports = Exports { component, ty, plugin, name };
         let describe = exports.find::<(), Described>("describe")?;
         let schema = exports.find::<(), Schema>("schema")?;
