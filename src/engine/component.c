@@ -157,9 +157,13 @@ static reglet_status ended(struct reglet__guest *guest, wasmtime_error_t *error,
                            enum reglet_engine_fault fault, const char *what, uint32_t *exit_code,
                            reglet_error **err) {
     bool host_ended = guest->stop.status != REGLET_OK;
-    if (host_ended || (fault != REGLET_ENGINE_BAD_OUTPUT && fault != REGLET_ENGINE_TOO_MUCH &&
+    bool refused = guest->limits.refused_memory_bytes || guest->limits.refused_table_elements;
+    bool breach = fault == REGLET_ENGINE_BREACH && !refused; /* else that is what led there */
+    if (host_ended || (!breach && fault != REGLET_ENGINE_BAD_OUTPUT && fault != REGLET_ENGINE_TOO_MUCH &&
                        fault != REGLET_ENGINE_TOO_MANY))
         return reglet__guest_ended(guest, error, trap, exit_code, err);
+    if (breach)
+        return reglet__engine_fail(error, REGLET_ERR_TRAP, "the plugin trapped", err);
     if (fault == REGLET_ENGINE_BAD_OUTPUT) {
         char begin[96];
         snprintf(begin, sizeof begin, "the plugin's %s answered what cannot be passed on", what);
@@ -168,7 +172,7 @@ static reglet_status ended(struct reglet__guest *guest, wasmtime_error_t *error,
     wasmtime_error_delete(error);
     if (fault == REGLET_ENGINE_TOO_MUCH)
         return reglet__fail(err, REGLET_ERR_RESULT_LIMIT, REGLET_DOMAIN_PLUGIN,
-                            "the plugin's %s handed over more than %llu MiB at once", what,
+                            "the plugin's %s handed over more than %llu MiB at once, as it is or as JSON", what,
                             (unsigned long long)(REGLET__MAX_HANDED_OVER_BYTES >> 20));
     return reglet__fail(err, REGLET_ERR_MEMORY_LIMIT, REGLET_DOMAIN_PLUGIN,
                         "the plugin wanted more than %d instances of modules, %d memories or %d tables",
