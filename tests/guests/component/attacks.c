@@ -213,11 +213,6 @@ static void tag_of_no_case(void) {
     put("value", (value_t){.tag = 99});
 }
 
-static void option_of_no_case(void) {
-    raw_is(filled(1, 'a'), 1);
-    *(volatile uint8_t *)&evidence.raw.is_some = 2;
-}
-
 static void nan(void) {
     put_float("good", 1.5);
     put_float("bad", __builtin_nan(""));
@@ -565,7 +560,7 @@ static const struct {
     ATTACK(no_utf8_name),
     ATTACK(open_file),
     ATTACK(open_socket),
-    ATTACK(option_of_no_case),
+   
     ATTACK(poll_many),
     ATTACK(poll_nothing),
     ATTACK(poll_ready),
