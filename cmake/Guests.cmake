@@ -2,8 +2,16 @@
 #
 #   reglet_c_guest(<name> [COMMAND | PLUGIN] SOURCES <file>…)
 #       A reactor; COMMAND: a program with a main(); PLUGIN: one that comes with reglet.
-#   reglet_c_component(<name> [PLUGIN] SOURCES <file>…)
-#       The same sources as a component: <name>.component.wasm.
+#   reglet_c_component(<name> [PLUGIN] SOURCES <file>… [WORLD <world>] [OPTIONS <option>…])
+#       The same sources as a component: <name>.component.wasm. WORLD: on the bindings of that world, without the SDK.
+#   reglet_bindings(<world> <file>.wit…)
+#       C of the world in the last of these files, as bindings/<world>.h.
+#   reglet_wat_component(<name> <file>.wat WIT <file>.wit…)
+#       A core module in WAT as a component of that world.
+#   reglet_empty_component(<name> WIT <file>.wit…)
+#       A component that imports and exports all that a world has, and does nothing.
+#   reglet_text_component(<name> <file>.wat)
+#       A component as its text has it, valid or not.
 #   reglet_go_guest(<name> <package dir>)
 #   reglet_wat_guest(<name> <file>.wat)
 #   reglet_wat_family(<name> <file>.wat.in [<VARIABLE> <value>]…)
@@ -94,13 +102,19 @@ execute_process(COMMAND ${CMAKE_SOURCE_DIR}/sdk/component/build.sh
 set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS
   ${CMAKE_SOURCE_DIR}/sdk/component/build.sh ${CMAKE_SOURCE_DIR}/sdk/component/Cargo.toml
   ${CMAKE_SOURCE_DIR}/sdk/component/Cargo.lock ${CMAKE_SOURCE_DIR}/sdk/component/src/main.rs)
+function(reglet_bindings world)
+  set(out ${REGLET_GUEST_DIR}/bindings/${world})
+  add_custom_command(OUTPUT ${out}.c ${out}.h ${out}_component_type.o
+                     COMMAND ${REGLET_COMPONENT_TOOL} bindings ${ARGN} ${REGLET_GUEST_DIR}/bindings
+                     DEPENDS ${ARGN} ${REGLET_COMPONENT_TOOL} COMMENT "Making C of the world ${world}" VERBATIM)
+  add_custom_command(OUTPUT ${out}.o
+                     COMMAND ${REGLET_GUEST_CC} --target=wasm32-wasi --sysroot=/usr -O2 -c ${out}.c -o ${out}.o
+                     DEPENDS ${out}.c ${out}.h COMMENT "Compiling the bindings of ${world}" VERBATIM)
+  add_custom_target(guest_bindings_${world} DEPENDS ${out}.h ${out}.o)
+endfunction()
+
 set(guest_bindings ${REGLET_GUEST_DIR}/bindings/reglet_plugin)
-add_custom_command(OUTPUT ${guest_bindings}.c ${guest_bindings}.h ${guest_bindings}_component_type.o
-                   COMMAND ${REGLET_COMPONENT_TOOL} bindings ${REGLET_WIT} ${REGLET_GUEST_DIR}/bindings
-                   DEPENDS ${REGLET_WIT} ${REGLET_COMPONENT_TOOL} COMMENT "Making C of ${REGLET_WIT}" VERBATIM)
-add_custom_command(OUTPUT ${guest_bindings}.o
-                   COMMAND ${REGLET_GUEST_CC} --target=wasm32-wasi --sysroot=/usr -O2 -c ${guest_bindings}.c -o ${guest_bindings}.o
-                   DEPENDS ${guest_bindings}.c ${guest_bindings}.h COMMENT "Compiling the bindings" VERBATIM)
+reglet_bindings(reglet_plugin ${REGLET_WIT})
 foreach(source IN LISTS REGLET_SDK_SOURCES ITEMS ${REGLET_SDK_DIR}/reglet_component.c)
   cmake_path(GET source STEM stem)
   reglet_guest_object(${REGLET_GUEST_DIR}/objects/sdk-component/${stem}.o ${source} "the SDK for components: ${stem}.c"
@@ -108,9 +122,8 @@ foreach(source IN LISTS REGLET_SDK_SOURCES ITEMS ${REGLET_SDK_DIR}/reglet_compon
   list(APPEND guest_component_objects ${REGLET_GUEST_DIR}/objects/sdk-component/${stem}.o)
 endforeach()
 list(APPEND guest_component_objects ${guest_bindings}.o ${guest_bindings}_component_type.o)
-add_custom_target(guest_bindings DEPENDS ${guest_bindings}.h ${guest_bindings}.o)
 add_custom_target(guest_component_sdk DEPENDS ${guest_component_objects})
-add_dependencies(guest_component_sdk guest_bindings)
+add_dependencies(guest_component_sdk guest_bindings_reglet_plugin)
 
 function(reglet_guest_target kind name file)
   add_custom_target(${kind}_${name} DEPENDS ${file})
@@ -151,10 +164,18 @@ function(reglet_c_guest name)
 endfunction()
 
 function(reglet_c_component name)
-  cmake_parse_arguments(PARSE_ARGV 1 guest "PLUGIN" "" "SOURCES")
+  cmake_parse_arguments(PARSE_ARGV 1 guest "PLUGIN" "WORLD" "SOURCES;OPTIONS")
   set(kind guests)
   if(guest_PLUGIN)
     set(kind plugins)
+  endif()
+  set(options ${guest_component_options})
+  set(linked ${guest_component_objects})
+  set(needs guest_component_sdk)
+  if(guest_WORLD)
+    set(options -I${REGLET_GUEST_DIR})
+    set(linked ${REGLET_GUEST_DIR}/bindings/${guest_WORLD}.o ${REGLET_GUEST_DIR}/bindings/${guest_WORLD}_component_type.o)
+    set(needs guest_bindings_${guest_WORLD})
   endif()
   set(objects)
   foreach(source IN LISTS guest_SOURCES)
@@ -164,7 +185,7 @@ function(reglet_c_component name)
     endif()
     cmake_path(GET source STEM stem)
     set(object ${REGLET_GUEST_DIR}/objects/${name}.component/${stem}.o)
-    reglet_guest_object(${object} ${source} "component ${name}: ${stem}.c" ${guest_component_options})
+    reglet_guest_object(${object} ${source} "component ${name}: ${stem}.c" ${options} ${guest_OPTIONS})
     list(APPEND objects ${object})
   endforeach()
   set(core ${REGLET_GUEST_DIR}/objects/${name}.component/core.wasm)
@@ -172,11 +193,39 @@ function(reglet_c_component name)
   file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/${kind})
   add_custom_command(OUTPUT ${output}
                      COMMAND ${REGLET_GUEST_CC} --target=wasm32-wasi --sysroot=/usr -mexec-model=reactor ${guest_c_link_options}
-                             ${objects} ${guest_component_objects} -o ${core}
+                             ${objects} ${linked} -o ${core}
                      COMMAND ${REGLET_COMPONENT_TOOL} new ${core} ${output}
-                     DEPENDS ${objects} ${guest_component_objects} COMMENT "Making component ${name}" VERBATIM)
+                     DEPENDS ${objects} ${linked} COMMENT "Making component ${name}" VERBATIM)
   reglet_guest_target(${kind} ${name}_component ${output})
-  add_dependencies(${kind}_${name}_component guest_component_sdk)
+  add_dependencies(${kind}_${name}_component ${needs})
+endfunction()
+
+function(reglet_wat_component name source)
+  cmake_parse_arguments(PARSE_ARGV 2 guest "" "" "WIT")
+  cmake_path(ABSOLUTE_PATH source)
+  set(core ${REGLET_GUEST_DIR}/objects/${name}.core.wasm)
+  set(output ${REGLET_GUEST_DIR}/${name}.component.wasm)
+  file(MAKE_DIRECTORY ${REGLET_GUEST_DIR}/objects)
+  add_custom_command(OUTPUT ${output}
+                     COMMAND ${REGLET_WAT2WASM} ${source} -o ${core}
+                     COMMAND ${REGLET_COMPONENT_TOOL} new ${core} ${output} ${guest_WIT}
+                     DEPENDS ${source} ${guest_WIT} ${REGLET_COMPONENT_TOOL} COMMENT "Making component ${name}" VERBATIM)
+  reglet_guest_target(guests ${name}_component ${output})
+endfunction()
+
+function(reglet_empty_component name)
+  cmake_parse_arguments(PARSE_ARGV 1 guest "" "" "WIT")
+  set(output ${REGLET_GUEST_DIR}/${name}.component.wasm)
+  add_custom_command(OUTPUT ${output} COMMAND ${REGLET_COMPONENT_TOOL} empty ${output} ${guest_WIT}
+                     DEPENDS ${guest_WIT} ${REGLET_COMPONENT_TOOL} COMMENT "Making component ${name}" VERBATIM)
+  reglet_guest_target(guests ${name}_component ${output})
+endfunction()
+
+function(reglet_text_component name source)
+  set(output ${REGLET_GUEST_DIR}/${name}.component.wasm)
+  add_custom_command(OUTPUT ${output} COMMAND ${REGLET_COMPONENT_TOOL} text ${source} ${output}
+                     DEPENDS ${source} ${REGLET_COMPONENT_TOOL} COMMENT "Assembling component ${name}" VERBATIM)
+  reglet_guest_target(guests ${name}_component ${output})
 endfunction()
 
 function(reglet_go_guest name package)

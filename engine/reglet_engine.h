@@ -139,7 +139,7 @@ enum reglet_engine_fault {
     REGLET_ENGINE_BAD_OUTPUT, /* it answered what JSON cannot hold */
     REGLET_ENGINE_TOO_MUCH,   /* it handed over more than it may */
     REGLET_ENGINE_TOO_MANY,   /* it wants more instances, memories or tables than it may have */
-    REGLET_ENGINE_NO_ROOM,    /* the host had none for a memory */
+    REGLET_ENGINE_BREACH,     /* it called the host as nothing may be called */
     REGLET_ENGINE_TRAP,       /* in *trap, and no error is returned */
     REGLET_ENGINE_OTHER
 };

@@ -14,7 +14,7 @@ use wasmtime::component::{
     Component, ComponentExportIndex, ComponentNamedList, Instance, InstancePre, Lift, Linker, LinkerInstance,
     Lower, TypedFunc,
 };
-use wasmtime::{AsContext, Engine, Error, Result, StoreContextMut, Trap, bail};
+use wasmtime::{AsContext, Engine, Error, Result, StoreContextMut, Trap, WasmBacktrace, bail};
 use wasmtime_c_api::*;
 
 crate::sole_field!(wasmtime_component_t, Component);
@@ -27,6 +27,20 @@ struct Outcome {
 }
 
 type Response<A> = std::result::Result<A, HostError>;
+
+/// Marks an error as one of the host's own: all others are what the guest did.
+#[derive(Debug)]
+pub(crate) struct Ours;
+
+impl std::fmt::Display for Ours {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        f.write_str("the host failed")
+    }
+}
+
+pub(crate) fn ours(error: impl Into<Error>) -> Error {
+    error.into().context(Ours)
+}
 
 pub(crate) type Context<'a> = StoreContextMut<'a, WasmtimeStoreData>;
 
@@ -90,16 +104,16 @@ impl reglet_engine_door {
         request: &impl Serialize,
     ) -> Result<Response<A>> {
         let response = self.exchange(store, function, request)?;
-        let outcome: Outcome = serde_json::from_slice(response)?;
+        let outcome: Outcome = serde_json::from_slice(response).map_err(ours)?;
         Ok(match outcome.error {
             Some(error) => Err(error.into()),
-            None => Ok(serde_json::from_slice(response)?),
+            None => Ok(serde_json::from_slice(response).map_err(ours)?),
         })
     }
 
     /// The response is the guest's, until the next request.
     fn exchange<'a>(&self, store: &'a Context, function: &CStr, request: &impl Serialize) -> Result<&'a [u8]> {
-        self.send(store, function, false, &serde_json::to_vec(request)?)
+        self.send(store, function, false, &serde_json::to_vec(request).map_err(ours)?)
     }
 
     /// `is_open`: a function of the embedding program is meant, and none of the library's.
@@ -129,6 +143,21 @@ impl reglet_engine_door {
 const HOST: &str = "reglet:plugin/host@1.1.0";
 
 type Answer<A> = Result<(std::result::Result<A, HostError>,)>;
+
+const FUNCTIONS: [&str; 12] = [
+    "call",
+    "dns-lookup",
+    "env-get",
+    "exec-run",
+    "fs-read",
+    "fs-stat",
+    "fs-write",
+    "http-request",
+    "log",
+    "net-connect",
+    "smtp-connect",
+    "tcp-connect",
+];
 
 /// Defines the functions of `HOST`. Each is a row: what it takes, its request, and what its response becomes.
 fn define_host(host: &mut LinkerInstance<WasmtimeStoreData>, door: reglet_engine_door) -> Result<()> {
@@ -185,12 +214,13 @@ fn define_host(host: &mut LinkerInstance<WasmtimeStoreData>, door: reglet_engine
     host.func_wrap(
         "call",
         move |store: Context, (function, request): (String, String)| -> Answer<String> {
-            let Ok(function) = CString::new(function) else { bail!("a function's name has a NUL in it") };
-            let response = door.send(&store, &function, true, request.as_bytes())?;
-            match serde_json::from_slice::<Outcome>(response)?.error {
-                Some(error) => Ok((Err(error.into()),)),
-                None => Ok((Ok(String::from_utf8(response.to_vec())?),)),
-            }
+            let Ok(name) = CString::new(function) else { return Ok((Err(HostError::no_function()),)) };
+            let response = door.send(&store, &name, true, request.as_bytes())?;
+            // What that program answers is its own: an error that is none of ours is a response.
+            Ok((match serde_json::from_slice::<Outcome>(response) {
+                Ok(Outcome { error: Some(error) }) => Err(error.of_call()),
+                _ => Ok(String::from_utf8_lossy(response).into_owned()),
+            },))
         },
     )?;
     host.func_wrap(
@@ -218,8 +248,8 @@ pub enum Fault {
     TooMuch,
     /// It wants more instances, memories or tables than it may have.
     TooMany,
-    /// The host had no room for a memory.
-    NoRoom,
+    /// It called as nothing may be called: a request outside memory, text that is no UTF-8, a handle of nobody.
+    Breach,
     Trap,
     Other,
 }
@@ -280,7 +310,8 @@ fn link(component: &Component, door: reglet_engine_door) -> std::result::Result<
     linker.allow_shadowing(true);
     for (name, import) in ty.imports(engine) {
         let known = match import.ty {
-            ComponentItem::ComponentInstance(_) if name == HOST => {
+            ComponentItem::ComponentInstance(interface) if name == HOST => {
+                refuse_unknown_functions(&interface, engine)?;
                 define_host(&mut linker.instance(name)?, door)?;
                 true
             }
@@ -299,6 +330,22 @@ fn link(component: &Component, door: reglet_engine_door) -> std::result::Result<
     find_exports(pre, &linker)
 }
 
+fn refuse_unknown_functions(host: &types::ComponentInstance, engine: &Engine) -> std::result::Result<(), Refusal> {
+    let is_unknown = |name: &str, item: &types::ComponentExtern| {
+        matches!(item.ty, ComponentItem::ComponentFunc(_)) && !FUNCTIONS.contains(&name)
+    };
+    match host.exports(engine).find(|(name, item)| is_unknown(name, item)) {
+        None => Ok(()),
+        Some((name, _)) => refuse(
+            Fault::UnknownImport,
+            format!(
+                "the component imports the function \"{name}\" of \"{HOST}\", which this host does not provide{}",
+                advice(HOST)
+            ),
+        ),
+    }
+}
+
 fn has_types_alone(interface: &types::ComponentInstance, engine: &Engine) -> bool {
     interface.exports(engine).all(|(_, item)| matches!(item.ty, ComponentItem::Type(_)))
 }
@@ -312,10 +359,9 @@ fn find_exports(
         component.component_type().exports(component.engine()).map(|(name, _)| name.to_owned()).collect();
     for (interface, version) in INTERFACES {
         let name = interface.to_str().expect("a constant");
-        // By the name as it is written: to the engine each version of 1 is as good as another.
-        let Some(plugin) = component.get_export_index(None, name).filter(|_| names.iter().any(|it| it == name)) else {
-            continue;
-        };
+        // Looked up by its name, an interface of another version is found too; here each version is its own.
+        let has_it = names.iter().any(|export| export == name);
+        let Some(plugin) = component.get_export_index(None, name).filter(|_| has_it) else { continue };
         let ty = linker.substituted_component_type(component)?;
         let exports = Exports { component, ty, plugin, name };
         let describe = exports.find::<(), Described>("describe")?;
@@ -542,21 +588,30 @@ pub unsafe extern "C" fn reglet_engine_component_each(
 
 // --- Calling ------------------------------------------------------------------------------------------------
 
-/// Why guest code did not return, for C: a trap as it is, of anything else the cause alone.
-fn ended(error: Error, fault: &mut Fault, trap: &mut *mut wasm_trap_t) -> Option<Box<wasmtime_error_t>> {
-    if error.is::<Trap>() {
-        *fault = Fault::Trap;
-        *trap = Box::into_raw(Box::new(error)).cast();
-        return None;
+fn fault_of(error: &Error, cause: &str) -> Fault {
+    match error.downcast_ref::<Trap>() {
+        Some(Trap::CannotLeaveComponent | Trap::CannotEnterComponent) => Fault::Breach,
+        Some(_) => Fault::Trap,
+        None if error.downcast_ref::<Ours>().is_some() => Fault::Other,
+        None if cause.contains("fuel allocated for hostcalls") => Fault::TooMuch,
+        None if cause.starts_with("resource limit exceeded") => Fault::TooMany,
+        None if error.downcast_ref::<WasmBacktrace>().is_some() => Fault::Breach,
+        None => Fault::Other,
     }
+}
+
+/// Why guest code did not return, for C.
+fn ended(error: Error, fault: &mut Fault, trap: &mut *mut wasm_trap_t) -> Option<Box<wasmtime_error_t>> {
     let cause = error.root_cause().to_string();
-    *fault = match &*cause {
-        cause if cause.contains("fuel allocated for hostcalls") => Fault::TooMuch,
-        cause if cause.starts_with("resource limit exceeded") => Fault::TooMany,
-        cause if cause.starts_with("no room for a memory") => Fault::NoRoom, // src/engine/memory.c
-        _ => Fault::Other,
-    };
-    Some(Box::new(Error::msg(cause).into()))
+    *fault = fault_of(&error, &cause);
+    match fault {
+        Fault::Trap => {
+            *trap = Box::into_raw(Box::new(error)).cast();
+            None
+        }
+        Fault::Breach => Some(Box::new(Error::msg(cause.trim_start_matches("wasm trap: ").to_owned()).into())),
+        _ => Some(Box::new(error.into())),
+    }
 }
 
 #[unsafe(no_mangle)]
@@ -584,6 +639,31 @@ pub enum Export {
     Observe,
 }
 
+/// No longer answer is read, and each byte of one can be six in JSON.
+const LONGEST_ANSWER: usize = 64 << 20;
+
+struct Answered(Vec<u8>);
+
+impl std::io::Write for Answered {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        if bytes.len() > LONGEST_ANSWER - self.0.len() {
+            return Err(std::io::Error::other("the answer is too long"));
+        }
+        self.0.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+fn json_of(answer: &impl Serialize) -> serde_json::Result<Vec<u8>> {
+    let mut json = Answered(Vec::new());
+    serde_json::to_writer(&mut json, answer)?;
+    Ok(json.0)
+}
+
 /// Calls it, and answers as the export of a module would: in JSON. The types were checked when the component was linked.
 fn call(
     linked: &reglet_engine_linked,
@@ -595,11 +675,11 @@ fn call(
     match (export, linked.version) {
         (Export::Describe, _) => {
             let (info,) = run::<(), Described>(&mut store, instance, &linked.describe, ())?;
-            Ok(serde_json::to_vec(&info))
+            Ok(json_of(&info))
         }
         (Export::Schema, _) => {
             let (schema,) = run::<(), Schema>(&mut store, instance, &linked.schema, ())?;
-            Ok(serde_json::to_vec(&schema))
+            Ok(json_of(&schema))
         }
         (Export::Observe, Version::V1_0) => observe::<Value0, Error0>(linked, store, instance, config),
         (Export::Observe, Version::V1_1) => observe::<Value1, Error1>(linked, store, instance, config),
@@ -612,11 +692,11 @@ fn observe<V: Lift + Serialize + 'static, E: Lift + Serialize + 'static>(
     instance: &Instance,
     config: &[u8],
 ) -> Result<serde_json::Result<Vec<u8>>> {
-    let config: Config = serde_json::from_slice(config)?;
+    let config: Config = serde_json::from_slice(config).map_err(ours)?;
     let (observed,) = run::<(Config,), Observed<V, E>>(&mut store, instance, &linked.observe, (config,))?;
     Ok(match observed {
-        Ok(evidence) => serde_json::to_vec(&evidence),
-        Err(error) => serde_json::to_vec(&Failed { status: false, error }),
+        Ok(evidence) => json_of(&evidence),
+        Err(error) => json_of(&Failed { status: false, error }),
     })
 }
 
@@ -625,7 +705,9 @@ where
     P: ComponentNamedList + Lower,
     R: ComponentNamedList + Lift,
 {
-    let Some(function) = instance.get_func(&mut *store, export) else { bail!("the export is gone") };
+    let Some(function) = instance.get_func(&mut *store, export) else {
+        return Err(ours(Error::msg("the export is gone")));
+    };
     let function = unsafe { TypedFunc::<P, R>::new_unchecked(function) };
     function.call(&mut *store, parameters)
 }
@@ -652,9 +734,17 @@ pub unsafe extern "C" fn reglet_engine_component_call(
             None
         }
         Ok(Err(error)) => {
-            *fault = Fault::BadOutput;
+            *fault = if error.is_io() { Fault::TooMuch } else { Fault::BadOutput };
             Some(Box::new(Error::from(error).into()))
         }
-        Err(error) => ended(error, fault, trap),
+        Err(error) => {
+            // Where no code of the guest's ran, it is what it answered, or where it would have a config.
+            let answered = error.downcast_ref::<Ours>().is_none();
+            let error = ended(error, fault, trap);
+            if answered && matches!(fault, Fault::Other) {
+                *fault = Fault::BadOutput;
+            }
+            error
+        }
     }
 }

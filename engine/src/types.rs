@@ -827,8 +827,11 @@ pub enum HostError {
 /// The member `error` of a response; see `src/host/guard.c`.
 #[derive(Deserialize)]
 pub struct JsonError {
+    #[serde(default)]
     message: String,
+    #[serde(default)]
     r#type: String,
+    #[serde(default)]
     code: String,
     #[serde(default)]
     is_timeout: bool,
@@ -854,8 +857,8 @@ impl From<JsonError> for HostError {
         }
         let variant = match kind.as_str() {
             _ if is_timeout => HostError::Timeout,
-            _ if is_not_found || code == "ENOENT" || code == "ENOSYS" => HostError::NotFound,
-            _ if code == "EMSGSIZE" || code == "EFBIG" => HostError::Limit,
+            _ if is_not_found || code == "ENOENT" => HostError::NotFound,
+            _ if code == "EMSGSIZE" || code == "EFBIG" || code == "E2BIG" => HostError::Limit,
             "network" => HostError::Network,
             "validation" | "config" => HostError::Invalid,
             _ => HostError::Internal,
@@ -864,7 +867,24 @@ impl From<JsonError> for HostError {
     }
 }
 
+impl JsonError {
+    /// Of a function of the embedding program: ENOSYS is that it has none of that name.
+    pub fn of_call(mut self) -> HostError {
+        self.is_not_found |= self.code == "ENOSYS";
+        self.into()
+    }
+}
+
 impl HostError {
+    /// There is no function of the embedding program with a NUL in its name.
+    pub fn no_function() -> Self {
+        HostError::NotFound(Failure {
+            kind: "internal".into(),
+            code: "ENOSYS".into(),
+            message: "no function of the host has a NUL in its name".into(),
+        })
+    }
+
     /// Of a file the host does not tell a plugin what grant is missing, for that depends on where a path leads: named here is what
     /// the plugin asked for.
     pub fn of_file(mut self, access: &str, path: &str) -> Self {

@@ -4,7 +4,7 @@
 //!
 //! The engine's own WASI is not used: its waits know nothing of a call's deadline and token.
 
-use crate::component::{Context, reglet_engine_door};
+use crate::component::{Context, ours, reglet_engine_door};
 use std::ffi::CStr;
 use wasmtime::component::types::{ComponentInstance, ComponentItem};
 use wasmtime::component::{ComponentType, Lift, Linker, LinkerInstance, Lower, Resource, ResourceType, Val};
@@ -60,8 +60,10 @@ const REALTIME: u64 = 0;
 
 fn call(door: &reglet_engine_door, store: &Context, function: &CStr, arguments: &[u64], window: &mut [u8]) -> Result<()> {
     let error = door.wasi(store, function, arguments, window)?;
-    ensure!(error == 0, "the host's {function:?} failed with error {error}");
-    Ok(())
+    match error {
+        0 => Ok(()),
+        _ => Err(ours(Error::msg(format!("{function:?} failed with error {error}")))),
+    }
 }
 
 fn word(bytes: &[u8]) -> u64 {

@@ -105,9 +105,20 @@ static void put_content(struct wanted *wanted, plugin_evidence *evidence) {
 
 #ifdef PLUGIN_COMPONENT /* without files of WASI, which a component has not: by the host's functions alone */
 
+/* 0: the host did not name an errno. */
+static int errno_of(const plugin_error *error) {
+    enum { MOST = 128 };
+    int number = 1;
+    while (number < MOST && strcmp(plugin_errno_name(number), error->code) != 0)
+        number++;
+    return number < MOST && strcmp(error->type, "validation") != 0 ? number : 0;
+}
+
+/* In the words of a module, which has the errno of WASI. */
 static void fail(const plugin_error *error, const char *path, plugin_evidence *evidence) {
-    if (strcmp(error->code, "EACCES") == 0)
-        plugin_fail_file(evidence, "read", path, EACCES);
+    int number = errno_of(error);
+    if (number)
+        plugin_fail_file(evidence, "read", path, number);
     else
         plugin_fail_call(evidence, error);
 }

@@ -156,19 +156,23 @@ const char *reglet__module_interface(const struct reglet__module *module) {
 static reglet_status ended(struct reglet__guest *guest, wasmtime_error_t *error, wasm_trap_t *trap,
                            enum reglet_engine_fault fault, const char *what, uint32_t *exit_code,
                            reglet_error **err) {
-    bool is_limit = fault == REGLET_ENGINE_TOO_MUCH || fault == REGLET_ENGINE_TOO_MANY;
-    bool is_answer = fault == REGLET_ENGINE_BAD_OUTPUT || fault == REGLET_ENGINE_OTHER;
-    if (guest->stop.status != REGLET_OK || (!is_limit && !is_answer))
+    bool host_ended = guest->stop.status != REGLET_OK;
+    bool refused = guest->limits.refused_memory_bytes || guest->limits.refused_table_elements;
+    bool breach = fault == REGLET_ENGINE_BREACH && !refused; /* else that is what led there */
+    if (host_ended || (!breach && fault != REGLET_ENGINE_BAD_OUTPUT && fault != REGLET_ENGINE_TOO_MUCH &&
+                       fault != REGLET_ENGINE_TOO_MANY))
         return reglet__guest_ended(guest, error, trap, exit_code, err);
-    if (is_answer) { /* what it answered, or asked for, in its own types */
+    if (breach)
+        return reglet__engine_fail(error, REGLET_ERR_TRAP, "the plugin trapped", err);
+    if (fault == REGLET_ENGINE_BAD_OUTPUT) {
         char begin[96];
-        snprintf(begin, sizeof begin, "the plugin's %s", what);
+        snprintf(begin, sizeof begin, "the plugin's %s answered what cannot be passed on", what);
         return reglet__engine_fail(error, REGLET_ERR_BAD_OUTPUT, begin, err);
     }
     wasmtime_error_delete(error);
     if (fault == REGLET_ENGINE_TOO_MUCH)
         return reglet__fail(err, REGLET_ERR_RESULT_LIMIT, REGLET_DOMAIN_PLUGIN,
-                            "the plugin's %s handed over more than %llu MiB at once", what,
+                            "the plugin's %s handed over more than %llu MiB at once, as it is or as JSON", what,
                             (unsigned long long)(REGLET__MAX_HANDED_OVER_BYTES >> 20));
     return reglet__fail(err, REGLET_ERR_MEMORY_LIMIT, REGLET_DOMAIN_PLUGIN,
                         "the plugin wanted more than %d instances of modules, %d memories or %d tables",

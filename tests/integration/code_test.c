@@ -129,21 +129,28 @@ static void needs_both_compilers(void) {
 
 /* --- Two compilers ----------------------------------------------------------------------------------------- */
 
-static void auto__answers_on_the_fast_compiler_and_changes_over_by_itself(void **state) {
+static void expect_changes_over(const struct folder *folder, const char *guest, const char *answer) {
     needs_both_compilers();
-    struct folder *folder = *state;
     struct host host;
     open_host(&host, folder->cache, REGLET_COMPILER_AUTO);
-    reglet_plugin *plugin = load_guest(host.runtime, "counter");
+    reglet_plugin *plugin = load_guest(host.runtime, guest);
     assert_string_equal(code_of(plugin), "fast");
-    expect_evidence(observe_json(plugin, NULL, 0), "\"calls\":1");
+    expect_evidence(observe_json(plugin, NULL, 0), answer);
     reglet_error *error = NULL;
     EXPECT(reglet_plugin_optimize(plugin, NULL, &error), REGLET_OK, error);
     assert_string_equal(code_of(plugin), "optimizing");
     for (int i = 0; i < 3; i++)
-        expect_evidence(observe_json(plugin, NULL, 0), "\"calls\":1");
+        expect_evidence(observe_json(plugin, NULL, 0), answer);
     reglet_plugin_unref(plugin);
     close_host(&host);
+}
+
+static void auto__answers_on_the_fast_compiler_and_changes_over_by_itself(void **state) {
+    expect_changes_over(*state, "counter", "\"calls\":1");
+}
+
+static void auto__components_change_over_too(void **state) {
+    expect_changes_over(*state, "first.component", "\"raw\":\"raw\"");
 }
 
 /* Calls go on while it changes over, and nothing of one compiler's code reaches an instance of the other's. */
@@ -268,12 +275,16 @@ static void runtime__unknown_compiler_is_refused(void **state) {
 static void files__the_next_process_does_not_compile(void **state) {
     needs_both_compilers();
     struct folder *folder = *state;
-    assert_string_equal(code_in_new_host(folder, REGLET_COMPILER_AUTO, "file"), "fast");
-    assert_string_equal(code_in_new_host(folder, REGLET_COMPILER_AUTO, "file"), "fast from disk");
-    assert_string_equal(code_in_new_host(folder, REGLET_COMPILER_OPTIMIZING, "file"), "optimizing");
-    assert_string_equal(code_in_new_host(folder, REGLET_COMPILER_AUTO, "file"), "optimizing from disk");
-    assert_string_equal(code_in_new_host(folder, REGLET_COMPILER_FAST, "file"), "fast from disk");
-    assert_int_equal(entries(folder), 2);
+    static const char *const guests[] = {"file", "file.component"};
+    for (size_t i = 0; i < 2; i++) {
+        assert_string_equal(code_in_new_host(folder, REGLET_COMPILER_AUTO, guests[i]), "fast");
+        assert_string_equal(code_in_new_host(folder, REGLET_COMPILER_AUTO, guests[i]), "fast from disk");
+        assert_string_equal(code_in_new_host(folder, REGLET_COMPILER_OPTIMIZING, guests[i]), "optimizing");
+        assert_string_equal(code_in_new_host(folder, REGLET_COMPILER_AUTO, guests[i]),
+                            "optimizing from disk");
+        assert_string_equal(code_in_new_host(folder, REGLET_COMPILER_FAST, guests[i]), "fast from disk");
+        assert_int_equal(entries(folder), 2 * (i + 1));
+    }
     struct stat st;
     assert_int_equal(stat(folder->cache, &st), 0);
     assert_int_equal(st.st_mode & 0777, 0700);
@@ -290,26 +301,33 @@ static bool is_mapped(const char *path) {
     return found;
 }
 
-static void files__are_mapped_and_not_read(void **state) {
-    struct folder *folder = *state;
+static void expect_mapped(const struct folder *folder, const char *guest, const char *answer) {
     struct host host;
     char path[512];
-    code_in_new_host(folder, REGLET_COMPILER_OPTIMIZING, "counter");
+    code_in_new_host(folder, REGLET_COMPILER_OPTIMIZING, guest);
     only_file(folder, path, sizeof path);
     assert_false(is_mapped(path));
     open_host(&host, folder->cache, REGLET_COMPILER_OPTIMIZING);
-    reglet_plugin *plugin = load_guest(host.runtime, "counter");
+    reglet_plugin *plugin = load_guest(host.runtime, guest);
     assert_string_equal(code_of(plugin), "optimizing from disk");
     assert_true(is_mapped(path));
-    expect_evidence(observe_json(plugin, NULL, 0), "\"calls\":1");
+    expect_evidence(observe_json(plugin, NULL, 0), answer);
     reglet_plugin_unref(plugin);
     close_host(&host);
 }
 
+static void files__are_mapped_and_not_read(void **state) {
+    expect_mapped(*state, "counter", "\"calls\":1");
+}
+
+static void files__of_components_are_mapped_and_not_read(void **state) {
+    expect_mapped(*state, "first.component", "\"raw\":\"raw\"");
+}
+
 static void files__code_from_them_does_the_same(void **state) {
     struct folder *folder = *state;
-    static const char *const guests[] = {"counter", "tail_call", "image_counter"};
-    static const char *const answers[] = {"\"calls\":1", "\"a\":1", "\"word\":\"abcd\""};
+    static const char *const guests[] = {"counter", "tail_call", "image_counter", "first.component"};
+    static const char *const answers[] = {"\"calls\":1", "\"a\":1", "\"word\":\"abcd\"", "\"raw\":\"raw\""};
     for (size_t i = 0; i < 2 * sizeof guests / sizeof *guests; i++) {
         struct host host;
         const char *guest = guests[i / 2];
@@ -342,21 +360,28 @@ static void damage(const struct folder *folder, off_t at, bool cut) {
     close(fd);
 }
 
-static void files__damaged_code_is_compiled_again_and_replaced(void **state) {
-    struct folder *folder = *state;
+static void expect_compiled_again(const struct folder *folder, const char *guest, const char *answer) {
     for (int i = 0; i < 6; i++) {
-        code_in_new_host(folder, REGLET_COMPILER_FAST, "counter");
+        code_in_new_host(folder, REGLET_COMPILER_FAST, guest);
         damage(folder, i < 3 ? 64 + 1000 * i : 100 * i, i >= 3);
         struct host host;
         open_host(&host, folder->cache, REGLET_COMPILER_FAST);
-        reglet_plugin *plugin = load_guest(host.runtime, "counter");
+        reglet_plugin *plugin = load_guest(host.runtime, guest);
         assert_string_equal(code_of(plugin), "fast");
-        expect_evidence(observe_json(plugin, NULL, 0), "\"calls\":1");
+        expect_evidence(observe_json(plugin, NULL, 0), answer);
         assert_true(events_contain(&host.events, "cache of compiled code: "));
         reglet_plugin_unref(plugin);
         close_host(&host);
-        assert_string_equal(code_in_new_host(folder, REGLET_COMPILER_FAST, "counter"), "fast from disk");
+        assert_string_equal(code_in_new_host(folder, REGLET_COMPILER_FAST, guest), "fast from disk");
     }
+}
+
+static void files__damaged_code_is_compiled_again_and_replaced(void **state) {
+    expect_compiled_again(*state, "counter", "\"calls\":1");
+}
+
+static void files__damaged_code_of_a_component_is_compiled_again_and_replaced(void **state) {
+    expect_compiled_again(*state, "first.component", "\"raw\":\"raw\"");
 }
 
 /* Code that others wrote would run with all rights of this process. */
@@ -505,6 +530,7 @@ static void cache__prune_removes_what_it_is_told(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         in_folder(auto__answers_on_the_fast_compiler_and_changes_over_by_itself),
+        in_folder(auto__components_change_over_too),
         in_folder(auto__calls_in_flight_change_over),
         in_folder(auto__calls_go_on_while_code_is_optimised),
         in_folder(optimize__needs_no_call_before_it),
@@ -514,8 +540,10 @@ int main(void) {
         cmocka_unit_test(runtime__unknown_compiler_is_refused),
         in_folder(files__the_next_process_does_not_compile),
         in_folder(files__are_mapped_and_not_read),
+        in_folder(files__of_components_are_mapped_and_not_read),
         in_folder(files__code_from_them_does_the_same),
         in_folder(files__damaged_code_is_compiled_again_and_replaced),
+        in_folder(files__damaged_code_of_a_component_is_compiled_again_and_replaced),
         in_folder(files__directory_that_others_may_write_is_not_used),
         in_folder(files__directory_that_cannot_be_made_costs_only_the_file),
         in_folder(files__hold_the_modules_data_and_nothing_of_an_image),

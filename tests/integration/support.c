@@ -28,7 +28,8 @@ const char *guest_path(const char *name) {
     static const char *const plugins[] = {"command", "dns", "file", "http", "smtp", "tcp"};
     bool plugin = false;
     for (size_t i = 0; i < sizeof plugins / sizeof *plugins; i++)
-        plugin |= strcmp(name, plugins[i]) == 0;
+        plugin |= strncmp(name, plugins[i], strlen(plugins[i])) == 0 &&
+                  (!name[strlen(plugins[i])] || name[strlen(plugins[i])] == '.');
     snprintf(path, sizeof path, "%s/%s.wasm", plugin ? REGLET_PLUGIN_DIR : REGLET_GUEST_DIR, name);
     return path;
 }

@@ -16,7 +16,7 @@ struct bytes {
 };
 struct bytes read_file(const char *path);
 
-/* A guest that the build made, such as "counter"; "file", "http", … are the plugins. */
+/* A guest that the build made, such as "counter"; "file", "http", … are the plugins. "file.component" is the component. */
 struct bytes read_guest(const char *name);
 const char *guest_path(const char *name);
 
