@@ -172,8 +172,8 @@ static reglet_status ended(struct reglet__guest *guest, wasmtime_error_t *error,
     wasmtime_error_delete(error);
     if (fault == REGLET_ENGINE_TOO_MUCH)
         return reglet__fail(err, REGLET_ERR_RESULT_LIMIT, REGLET_DOMAIN_PLUGIN,
-                            "the plugin's %s handed over more than %llu MiB at once, as it is or as JSON", what,
-                            (unsigned long long)(REGLET__MAX_HANDED_OVER_BYTES >> 20));
+                            "the plugin's %s handed over more than %llu MiB at once, as it is or as JSON",
+                            what, (unsigned long long)(REGLET__MAX_HANDED_OVER_BYTES >> 20));
     return reglet__fail(err, REGLET_ERR_MEMORY_LIMIT, REGLET_DOMAIN_PLUGIN,
                         "the plugin wanted more than %d instances of modules, %d memories or %d tables",
                         REGLET__MAX_COMPONENT_INSTANCES, REGLET__MAX_COMPONENT_MEMORIES, REGLET__MAX_TABLES);

@@ -472,7 +472,7 @@ static void load__components_that_are_cut_or_damaged_are_refused(void **state) {
         assert_non_null(strstr(reglet_error_message(error), "component"));
         reglet_error_free(error);
     }
-    for (size_t i = 8; i < bytes.size; i += 97) { /* a component may live with it, and the host has to */
+    for (size_t i = 8; i < bytes.size; i += 331) { /* a component may live with it, and the host has to */
         reglet_plugin *plugin = NULL;
         bytes.data[i] = (char)~bytes.data[i];
         if (reglet_runtime_load_plugin(runtime, "p", bytes.data, bytes.size, NULL, &plugin, NULL) ==

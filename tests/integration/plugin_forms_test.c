@@ -59,8 +59,11 @@ static int set_up(void **state) {
     return 0;
 }
 
+static void unload(void);
+
 static int tear_down(void **state) {
     (void)state;
+    unload();
     static const char *const names[] = {"text", "empty",    "binary",   "odd *[name]", "large",
                                         "link", "link_out", "dangling", "folder",      "fifo"};
     servers_stop(servers);
@@ -89,26 +92,57 @@ static void drop_times(struct json_object *value) {
     }
 }
 
-static char *observe(const char *form, const char *plugin_name, const char *const grants[],
-                     const char *config) {
+/* What was loaded, to be used again: a plugin under some grants, in both forms. */
+static struct loaded {
+    const char *name;
+    const char *const *grants;
+    reglet_runtime *runtimes[2];
+    reglet_plugin *plugins[2];
+} loaded[16];
+
+static void load(struct loaded *both, int form) {
     reglet_grant given[8];
     char nameserver[32], guest[64];
     size_t count = 0;
-    for (; grants[count]; count++)
-        given[count] = (reglet_grant){plugin_name, grants[count]};
+    for (; both->grants[count]; count++)
+        given[count] = (reglet_grant){both->name, both->grants[count]};
     reglet_runtime_options options = REGLET_RUNTIME_OPTIONS_INIT;
     options.grants = given;
     options.grant_count = count;
     options.ca_file = servers_path(servers, "ca");
     snprintf(nameserver, sizeof nameserver, "127.0.0.1:%d", PORT("dns"));
     options.nameservers = nameserver;
-    reglet_runtime *runtime = new_runtime(&options);
-    reglet_plugin *plugin = NULL;
+    both->runtimes[form] = new_runtime(&options);
     reglet_error *error = NULL;
-    snprintf(guest, sizeof guest, "%s%s", plugin_name, form);
-    reglet_status status =
-        reglet_runtime_load_plugin_file(runtime, plugin_name, guest_path(guest), NULL, &plugin, &error);
+    snprintf(guest, sizeof guest, "%s%s", both->name, form ? ".component" : "");
+    reglet_status status = reglet_runtime_load_plugin_file(
+        both->runtimes[form], both->name, guest_path(guest), NULL, &both->plugins[form], &error);
     expect_status(status, REGLET_OK, error, guest);
+}
+
+static struct loaded *find(const char *name, const char *const grants[]) {
+    struct loaded *both = loaded;
+    while (both->name && (strcmp(both->name, name) != 0 || both->grants != grants))
+        both++;
+    assert_true(both < loaded + sizeof loaded / sizeof *loaded - 1);
+    if (!both->name) {
+        both->name = name;
+        both->grants = grants;
+        load(both, 0);
+        load(both, 1);
+    }
+    return both;
+}
+
+static void unload(void) {
+    for (struct loaded *both = loaded; both->name; both++)
+        for (int form = 0; form < 2; form++) {
+            reglet_plugin_unref(both->plugins[form]);
+            reglet_runtime_free(both->runtimes[form]);
+        }
+}
+
+static char *observe(reglet_plugin *plugin, const char *config) {
     reglet_result *result = observe_json(plugin, config, timeout_ms);
     struct json_object *all = json_tokener_parse(reglet_result_json(result, NULL));
     drop_times(all);
@@ -116,8 +150,6 @@ static char *observe(const char *form, const char *plugin_name, const char *cons
         strdup(json_object_to_json_string_ext(all, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
     json_object_put(all);
     reglet_result_free(result);
-    reglet_plugin_unref(plugin);
-    reglet_runtime_free(runtime);
     return text;
 }
 
@@ -139,8 +171,8 @@ static void expect_same(const char *plugin, const char *const grants[], const ch
         else
             fputc(*at == '\'' ? '"' : *at, stream);
     fclose(stream);
-    char *module = observe("", plugin, grants, config),
-         *component = observe(".component", plugin, grants, config);
+    struct loaded *both = find(plugin, grants);
+    char *module = observe(both->plugins[0], config), *component = observe(both->plugins[1], config);
     if (strcmp(module, component) != 0)
         fail_msg("%s %s:\nthe module answers\n%.2000s\nthe component\n%.2000s", plugin, config, module,
                  component);
@@ -153,15 +185,16 @@ static void expect_same(const char *plugin, const char *const grants[], const ch
 }
 
 static const char *const nothing[] = {NULL};
+static const char *const outside[] = {"network:outbound:*", NULL};
 static const char *const network[] = {"network:outbound:*", "network:outbound:private", NULL};
 
 /* --- file ------------------------------------------------------------------------------------------------------ */
 
 static void file__answers_the_same(void **state) {
     (void)state;
-    char all[128];
+    static char all[128];
+    static const char *const grants[] = {all, NULL};
     snprintf(all, sizeof all, "fs:read:%s/**", folder);
-    const char *const grants[] = {all, NULL};
     static const char *const names[] = {"text",     "empty", "binary",  "odd *[name]",
                                         "large",    "link",  "folder",  "link_out",
                                         "dangling", "fifo",  "nowhere", "text/below"};
@@ -226,7 +259,6 @@ static void http__answers_the_same(void **state) {
     expect_same("http", network, "ENOTFOUND", "{'url':'http://nobody.example.test/'}");
     expect_same("http", nothing, "network:outbound:127.0.0.1:", "{'url':'http://127.0.0.1:%d/hello'}",
                 PORT("http"));
-    static const char *const outside[] = {"network:outbound:*", NULL};
     expect_same("http", outside, "ESSRF", "{'url':'http://127.0.0.1:%d/hello'}", PORT("http"));
     expect_same("http", nothing, "INVALID_CONFIG", "{'url':'ftp://a/','method':'BREW','headers':{'A':1}}");
 }

@@ -560,7 +560,7 @@ static const struct {
     ATTACK(no_utf8_name),
     ATTACK(open_file),
     ATTACK(open_socket),
-   
+
     ATTACK(poll_many),
     ATTACK(poll_nothing),
     ATTACK(poll_ready),
