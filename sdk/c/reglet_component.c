@@ -135,8 +135,9 @@ void exports_reglet_plugin_plugin_describe(exports_reglet_plugin_plugin_plugin_i
 
 static const char *type_name(plugin_type type) {
     static const char *const names[] = {
-        [PLUGIN_STRING] = "string", [PLUGIN_BOOL] = "boolean",  [PLUGIN_INT] = "integer", [PLUGIN_NUMBER] = "number",
-        [PLUGIN_ARRAY] = "array",   [PLUGIN_OBJECT] = "object", [PLUGIN_PORT] = "integer"};
+        [PLUGIN_STRING] = "string", [PLUGIN_BOOL] = "boolean", [PLUGIN_INT] = "integer",
+        [PLUGIN_NUMBER] = "number", [PLUGIN_ARRAY] = "array",  [PLUGIN_OBJECT] = "object",
+        [PLUGIN_PORT] = "integer"};
     return names[type];
 }
 
@@ -148,7 +149,8 @@ void exports_reglet_plugin_plugin_schema(exports_reglet_plugin_plugin_config_sch
     out->fields.len = out->fields.ptr ? fields : 0;
     for (size_t i = 0; i < out->fields.len; i++) {
         const plugin_field *field = &plugin.fields[i];
-        const char *type = type_name(field->type), *description = field->description ? field->description : "";
+        const char *type = type_name(field->type),
+                   *description = field->description ? field->description : "";
         out->fields.ptr[i].name = owned(field->name, strlen(field->name));
         out->fields.ptr[i].field_type = owned(type, strlen(type));
         out->fields.ptr[i].required = field->required;
