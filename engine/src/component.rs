@@ -295,11 +295,11 @@ type Observed<V, E> = (std::result::Result<Evidence<V, E>, E>,);
 fn advice(interface: &str) -> &'static str {
     match interface.split_once('/') {
         Some(("wasi:http", _)) => {
-            "; a plugin has http-request of reglet:plugin/host instead (componentize-js: --disable http; componentize-py: \
-             --stub-wasi)"
+            "; a plugin has http-request of reglet:plugin/host instead (componentize-js: --disable http \
+             fetch-event)"
         }
         Some(("reglet:plugin", _)) => "; `reglet wit` prints what it does",
-        _ => "; a plugin reaches everything through reglet:plugin/host (componentize-py: --stub-wasi)",
+        _ => "; a plugin reaches everything through reglet:plugin/host (componentize-py, componentize-qjs: --stub-wasi)",
     }
 }
 

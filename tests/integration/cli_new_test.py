@@ -4,6 +4,7 @@ CTest sets REGLET, REGLET_SOURCE, REGLET_CLANG (the compiler of guests) and REGL
 """
 
 import os
+import re
 import subprocess
 import tempfile
 import unittest
@@ -110,6 +111,48 @@ class InC(NewTest):
         self.assertEqual(done.returncode, 0, done.stdout)
         self.assertIn("first.wasm is well", done.stdout)
         self.assertIn("first.component.wasm is well", done.stdout)
+
+
+class Documentation(NewTest):
+    """docs/writing-plugins.md, whose commands are run as they stand there."""
+
+    def setUp(self):
+        super().setUp()
+        self.text = read(SOURCE, "docs/writing-plugins.md")
+        tools = os.path.join(self.scratch, "bin")
+        os.mkdir(tools)
+        for name, path in [("reglet", REGLET), ("reglet-component", os.environ["REGLET_COMPONENT"]),
+                           ("clang-14", os.environ["REGLET_CLANG"])]:
+            os.symlink(path, os.path.join(tools, name))
+        self.environment = {**os.environ, "PATH": f"{tools}:{os.environ['PATH']}"}
+
+    def blocks(self, heading):
+        section = re.search(rf"(?ms)^#+ {re.escape(heading)}\n(.*?)(?=^##)", self.text).group(1)
+        return re.findall(r"(?ms)^```sh\n(.*?)^```$", section)
+
+    def run_blocks(self, blocks, folder):
+        done = subprocess.run(["sh", "-euc", "".join(blocks)], cwd=os.path.join(self.scratch, folder), env=self.environment,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+        self.assertEqual(done.returncode, 0, done.stdout)
+        return done.stdout
+
+    def test_the_first_plugin_and_the_same_as_a_component(self):
+        first, more = self.blocks("The first one"), self.blocks("The same source in C")
+        said = self.run_blocks(first, ".")
+        self.assertIn("sshd-setting.wasm is well", said)
+        self.assertIn('"found":true,"lines":4', said)
+        self.run_blocks(more, "sshd-setting")
+        said = self.run_blocks(["sh test.sh sshd-setting.component.wasm"], "sshd-setting")
+        self.assertIn("sshd-setting.component.wasm is well", said)
+
+    def test_what_makes_components_of_other_languages_is_what_their_makefiles_run(self):
+        for language, heading in [("js", "In JavaScript"), ("python", "In Python")]:
+            self.reglet("new", "--lang", language, f"in-{language}")
+            makefile = read(self.scratch, f"in-{language}", "Makefile")
+            tool = re.search(r"(?m)^COMPONENTIZE = (.*)$", makefile).group(1)
+            recipe = re.search(r"(?m)^\t(\$\(COMPONENTIZE\).*)$", makefile).group(1)
+            command = recipe.replace("$(COMPONENTIZE)", tool).replace("$@", "sshd-setting.wasm")
+            self.assertEqual(self.blocks(heading), [command + "\n"])
 
 
 if __name__ == "__main__":

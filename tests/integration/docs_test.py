@@ -67,6 +67,36 @@ class Functions(unittest.TestCase):
             self.assertIn(f"`{name}`", table)
 
 
+class Components(unittest.TestCase):
+    """docs/components.md has every type of the interface, and what of WASI there is."""
+
+    def setUp(self):
+        self.page, self.wit = read("docs/components.md"), read("wit/plugin-1.1.0.wit")
+
+    def test_every_type_and_function_is_there(self):
+        wit = re.sub(r"//.*", "", self.wit)
+        types = re.findall(r"(?m)^ *(?:record|variant|enum) ([a-z-]+)", wit)
+        functions = re.findall(r"(?m)^ *([a-z-]+): func\(", wit)
+        self.assertGreater(len(types), 30)
+        for name in types + functions:
+            self.assertTrue(re.search(rf"[`(<]{name}[`(>:,)]", self.page), name)
+
+    def test_every_error_of_the_host_has_its_row(self):
+        cases = re.search(r"variant host-error \{(.*?)\n    \}", self.wit, re.S).group(1)
+        rows = self.page.split("### Errors of the host")[1].split("## WASI")[0]
+        self.assertEqual(set(re.findall(r"(?m)^        ([a-z-]+)[(,]", cases)), set(re.findall(r"(?m)^\| `([a-z-]+)` \|", rows)))
+
+    def test_every_interface_of_wasi_has_its_row(self):
+        known = re.findall(r'\("(wasi:[a-z/-]+)", define', read("engine/src/wasi.rs"))
+        self.assertGreater(len(known), 20)
+        rows = self.page.split("## WASI 0.2")[1].split("Anything else is refused")[0]
+        for name in known:
+            package, interface = name.split("/")
+            listed = any(f"`{package}/" in row and re.search(rf"[`/]({interface}|{interface.split('-')[0]}-\*|\*)`", row)
+                         for row in rows.splitlines())
+            self.assertTrue(listed, name)
+
+
 class Policy(unittest.TestCase):
     """A decision is made of grants and request alone."""
 

@@ -24,8 +24,7 @@ UNREACHABLE = re.compile(r"ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT
 
 
 def skip(reason):
-    print(f"skipped: {reason}")
-    sys.exit(77)
+    raise unittest.SkipTest(reason)
 
 
 def run(*command, folder=None, environment=None):
@@ -37,7 +36,7 @@ def run(*command, folder=None, environment=None):
         return done.stdout
     if UNREACHABLE.search(done.stdout):
         skip(f"{' '.join(words)}: {done.stdout.strip().splitlines()[-1]}")
-    raise SystemExit(f"{' '.join(words)}: exit code {done.returncode}\n{done.stdout}")
+    raise AssertionError(f"{' '.join(words)}: exit code {done.returncode}\n{done.stdout}")
 
 
 def new(language, name=None):
@@ -180,7 +179,7 @@ class Rust(unittest.TestCase):
         library = pathlib.Path(run(rustc, "--print", "target-libdir", "--target", self.TARGET).strip())
         if not list(library.glob("libstd-*")) and "CARGO_UNSTABLE_BUILD_STD" not in os.environ:
             skip(f"{rustc} has no standard library for {self.TARGET}: rustup target add {self.TARGET}")
-        folder = new("c").parent / "rust"  # a plugin in C has the test and the WIT that any other one has
+        folder, target = new("c").parent / "rust", FOLDER / "rust-target"  # a plugin in C has the test and the WIT that any other one has
         shutil.rmtree(folder, ignore_errors=True)
         (folder / "src").mkdir(parents=True)
         shutil.copytree(FOLDER / "new-c" / "wit", folder / "wit")
@@ -189,12 +188,15 @@ class Rust(unittest.TestCase):
         (folder / "Cargo.toml").write_text(self.block("toml"), encoding="utf-8")
         shutil.copy(SOURCE / "tests/guests/rust/Cargo.lock", folder)
         run(cargo, "build", "--release", "--locked", "--target", self.TARGET, folder=folder,
-            environment={"CARGO_TARGET_DIR": str(folder / "target")})
-        run(os.environ["REGLET_COMPONENT"], "new", folder / f"target/{self.TARGET}/release/has_line.wasm", folder / "has_line.wasm")
+            environment={"CARGO_TARGET_DIR": str(target)})
+        run(os.environ["REGLET_COMPONENT"], "new", target / f"{self.TARGET}/release/has_line.wasm", folder / "has_line.wasm")
         said = run("sh", FOLDER / "new-c/test.sh", "has_line.wasm", folder=folder, environment={"REGLET": REGLET})
         self.assertIn("has_line.wasm is well", said)
 
 
 if __name__ == "__main__":
     LANGUAGES = {"go": Go, "js": JavaScript, "python": Python, "rust": Rust}
-    unittest.main(argv=[sys.argv[0], *sys.argv[2:]], defaultTest=LANGUAGES[sys.argv[1]].__name__)
+    done = unittest.main(argv=[sys.argv[0], *sys.argv[2:]], defaultTest=LANGUAGES[sys.argv[1]].__name__, exit=False).result
+    for _, why in done.skipped:
+        print(f"skipped: {why}")
+    sys.exit(77 if done.skipped and done.wasSuccessful() else not done.wasSuccessful())
