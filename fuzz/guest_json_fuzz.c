@@ -137,7 +137,7 @@ static void evidence(const char *bytes, size_t size, bool v2, uint64_t max_bytes
 
 static void log_request(const char *bytes, size_t size) {
     struct reglet__log_request request;
-    REQUIRE(reglet__log_request_parse(bytes, size, &request) == REGLET_OK);
+    REQUIRE(reglet__log_request_parse(bytes, size, NULL, &request) == REGLET_OK);
     require_clean(request.message, strlen(request.message));
     for (size_t i = 0; i < request.attr_count; i++) {
         require_clean(request.attrs[i].key, strlen(request.attrs[i].key));

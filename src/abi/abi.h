@@ -53,6 +53,8 @@ struct reglet__screen {
     reglet_status (*replace)(void *user_data, struct reglet__arena *arena, struct reglet__json *evidence,
                              uint64_t *replaced);
     void *user_data;
+    bool
+        paths; /* it goes by where a value is, too: what has no structure may not be shown in place of what has */
 };
 
 /* An answer of observe, as evidence. `max_bytes`: evidence beyond it is shortened (UINT64_MAX: never). `screen`: NULL is none. */
@@ -76,9 +78,16 @@ struct reglet__log_request {
     size_t attr_count;
     void *memory; /* what the above live in */
 };
-/* A request that is no JSON is logged as it is, at INFO, so that nothing is lost: never fails but for memory.
+/*
+ * A request that is no JSON is logged as it is, at INFO, so that nothing is lost: never fails but for memory. Of longer ones
+ * than REGLET__MAX_LOG_REQUEST nothing is read: its end would cut a secret in half.
+ *
+ * `screen` (NULL: none) is given what is nested in attributes, as an object of their keys: groups, lists and objects, also those
+ * that a string has as JSON. Groups ([{key, type, value}]) stand there as the object that they mean, and once more as they
+ * are. With `screen->paths` a request that is no JSON is not shown: nobody can tell what of it a path names.
  */
-reglet_status reglet__log_request_parse(const char *bytes, size_t size, struct reglet__log_request *out);
+reglet_status reglet__log_request_parse(const char *bytes, size_t size, const struct reglet__screen *screen,
+                                        struct reglet__log_request *out);
 void reglet__log_request_free(struct reglet__log_request *request);
 
 #endif

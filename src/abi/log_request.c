@@ -3,6 +3,7 @@
 
 #include "abi/abi.h"
 #include "abi/json.h"
+#include "abi/log_nested.h"
 #include "util/limits.h"
 #include "util/text.h"
 
@@ -57,7 +58,16 @@ static int read_level(const struct reglet__json *level) {
     return REGLET_LOG_INFO;
 }
 
-static bool read_attr(struct reglet__arena *arena, const struct reglet__json *attr, reglet_log_attr *out) {
+/* What a request is read into: what is only looked at, and what stays. */
+struct reading {
+    struct reglet__arena *scratch, *keep;
+    const struct reglet__screen *screen; /* or NULL */
+};
+
+static bool read_attr(const struct reading *reading, const struct reglet__json *attr, reglet_log_attr *out) {
+    struct reglet__arena *arena = reading->keep;
+    if (reading->screen && reglet__log_nested_screen(reading->scratch, attr, reading->screen) != REGLET_OK)
+        return false;
     const struct reglet__json *type = reglet__json_get(attr, "type");
     out->key = show(arena, reglet__json_get(attr, "key"));
     out->type = type ? show(arena, type) : "any";
@@ -74,8 +84,9 @@ static bool add_rest(struct reglet__arena *arena, size_t count, reglet_log_attr 
     return out->value;
 }
 
-static bool read_attrs(struct reglet__arena *arena, const struct reglet__json *list,
+static bool read_attrs(const struct reading *reading, const struct reglet__json *list,
                        struct reglet__log_request *out) {
+    struct reglet__arena *arena = reading->keep;
     size_t count = 0;
     if (!list || list->type != REGLET__JSON_ARRAY)
         return true;
@@ -88,26 +99,34 @@ static bool read_attrs(struct reglet__arena *arena, const struct reglet__json *l
     REGLET__JSON_EACH (attr, list) {
         if (out->attr_count == shown)
             break;
-        if (!read_attr(arena, attr, &out->attrs[out->attr_count++]))
+        if (!read_attr(reading, attr, &out->attrs[out->attr_count++]))
             return false;
     }
     return shown == count || add_rest(arena, count - shown, &out->attrs[out->attr_count++]);
 }
 
-static bool read_request(struct reglet__arena *arena, const struct reglet__json *root,
+static bool read_request(const struct reading *reading, const struct reglet__json *root,
                          struct reglet__log_request *out) {
+    struct reglet__arena *arena = reading->keep;
     const struct reglet__json *id = reglet__json_get(reglet__json_get(root, "context"), "request_id");
     bool has_id = id && id->type == REGLET__JSON_STRING && id->size > 0;
     out->level = read_level(reglet__json_get(root, "level"));
     out->message = show(arena, reglet__json_get(root, "message"));
     out->request_id = has_id ? show(arena, id) : NULL;
     return out->message && (out->request_id || !has_id) &&
-           read_attrs(arena, reglet__json_get(root, "attrs"), out);
+           read_attrs(reading, reglet__json_get(root, "attrs"), out);
 }
 
-/* What is no request is the message itself. */
-static bool read_raw(struct reglet__arena *arena, const char *bytes, size_t size,
+/* What is no request is the message itself, or what is said of it where it may not be shown. */
+static bool read_raw(const struct reading *reading, const char *bytes, size_t size,
                      struct reglet__log_request *out) {
+    struct reglet__arena *arena = reading->keep;
+    char notice[96];
+    if (reading->screen && reading->screen->paths) {
+        size = (size_t)snprintf(notice, sizeof notice, "(a log request of %zu bytes that is no JSON object)",
+                                size);
+        bytes = notice;
+    }
     size_t room = reglet__clean_line_size(size);
     out->level = REGLET_LOG_INFO;
     out->message = reglet__arena_alloc(arena, room);
@@ -116,8 +135,10 @@ static bool read_raw(struct reglet__arena *arena, const char *bytes, size_t size
     return out->message;
 }
 
-reglet_status reglet__log_request_parse(const char *bytes, size_t size, struct reglet__log_request *out) {
+reglet_status reglet__log_request_parse(const char *bytes, size_t size, const struct reglet__screen *screen,
+                                        struct reglet__log_request *out) {
     _cleanup_arena_ struct reglet__arena scratch = {0}, keep = {0};
+    const struct reading reading = {&scratch, &keep, screen};
     struct reglet__log_request request = {0};
     struct reglet__json_fault fault;
     struct reglet__json *root = NULL;
@@ -125,8 +146,8 @@ reglet_status reglet__log_request_parse(const char *bytes, size_t size, struct r
     if (status == REGLET_ERR_NO_MEMORY)
         return status;
     bool good = status == REGLET_OK && root->type == REGLET__JSON_OBJECT
-                    ? read_request(&keep, root, &request)
-                    : read_raw(&keep, bytes, size, &request);
+                    ? read_request(&reading, root, &request)
+                    : read_raw(&reading, bytes, size, &request);
     if (!good)
         return REGLET_ERR_NO_MEMORY;
     request.memory = reglet__arena_take(&keep).blocks;

@@ -8,6 +8,7 @@
 #include <reglet/host_function.h>
 #include <reglet/log.h>
 
+#include "abi/abi.h"
 #include "engine/guest.h"
 #include "engine/quota.h"
 #include "policy/policy.h"
@@ -69,6 +70,7 @@ struct reglet__host {
      * call's thread. */
     void (*log)(void *user_data, reglet_log_event *event);
     void *user_data;
+    struct reglet__screen screen;        /* what is nested in attributes of log messages passes it */
     struct reglet__decisions *decisions; /* the call's; NULL: nobody is told of any */
 };
 

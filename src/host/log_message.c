@@ -18,23 +18,27 @@ static bool count(struct reglet__guest *guest, const struct reglet__host *host, 
 }
 
 /*
- * A copy of the request; what is longer than the limit is cut, which makes it no JSON and so logged as it is. A request
- * that is not there is logged as just that: logging is no reason to end a call.
+ * A copy of the request; of one that is too long only that it was. A request that is not there is logged as just that: logging
+ * is no reason to end a call.
  */
-static char *copy_request(struct reglet__guest *guest, uint64_t packed, uint32_t *size, uint32_t *cut) {
+static char *copy_request(struct reglet__guest *guest, uint64_t packed, uint32_t *size, bool *instead) {
     uint32_t address = (uint32_t)(packed >> 32), length = (uint32_t)packed;
     const char *bytes = reglet__guest_memory(guest, address, length);
-    char outside[96];
-    if (!bytes) {
-        length = (uint32_t)snprintf(outside, sizeof outside,
-                                    "(a log request of %u bytes at %u, outside memory)", length, address);
-        bytes = outside;
+    char notice[128];
+    *instead = !bytes || length > REGLET__MAX_LOG_REQUEST;
+    if (!bytes)
+        snprintf(notice, sizeof notice, "(a log request of %u bytes at %u, outside memory)", length, address);
+    else if (*instead)
+        snprintf(notice, sizeof notice, "(a log request of %u bytes is not shown: it may have %d)", length,
+                 REGLET__MAX_LOG_REQUEST);
+    if (*instead) {
+        bytes = notice;
+        length = (uint32_t)strlen(notice);
     }
-    *size = length < REGLET__MAX_LOG_REQUEST ? length : REGLET__MAX_LOG_REQUEST;
-    *cut = length - *size;
-    char *copy = malloc(*size + 1);
+    *size = length;
+    char *copy = malloc(length + 1);
     if (copy)
-        memcpy(copy, bytes, *size);
+        memcpy(copy, bytes, length);
     return copy;
 }
 
@@ -46,14 +50,16 @@ static bool out_of_memory(struct reglet__guest *guest) {
 /* I -> nothing. A packed request {level, message, attrs, context}. */
 bool reglet__host_log_message(struct reglet__guest *guest, union reglet__slot *slots) {
     struct reglet__host *host = reglet__guest_state(guest, REGLET__ROOM_HOST);
-    uint32_t size = 0, cut = 0;
-    _cleanup_free_ char *bytes = copy_request(guest, slots[0].u64, &size, &cut);
+    uint32_t size = 0, taken = (uint32_t)slots[0].u64;
+    bool instead = false;
+    _cleanup_free_ char *bytes = copy_request(guest, slots[0].u64, &size, &instead);
     if (!bytes)
         return out_of_memory(guest);
-    if (!count(guest, host, size))
+    if (!count(guest, host, taken < REGLET__MAX_LOG_REQUEST ? taken : REGLET__MAX_LOG_REQUEST))
         return false;
     struct reglet__log_request request;
-    if (reglet__log_request_parse(bytes, size, &request) != REGLET_OK)
+    const struct reglet__screen *screen = instead ? NULL : &host->screen;
+    if (reglet__log_request_parse(bytes, size, screen, &request) != REGLET_OK)
         return out_of_memory(guest);
     reglet_log_event event = {.struct_size = sizeof event,
                               .level = request.level,
@@ -64,7 +70,5 @@ bool reglet__host_log_message(struct reglet__guest *guest, union reglet__slot *s
                               .attr_count = request.attr_count};
     host->log(host->user_data, &event);
     reglet__log_request_free(&request);
-    if (cut)
-        reglet__quota_cut(host->quotas, "%u bytes of a log message were cut off", cut);
     return true;
 }

@@ -273,3 +273,7 @@ reglet_status reglet__redact_json(reglet_redactor *redactor, struct reglet__aren
 bool reglet__redact_has_path(const reglet_redactor *redactor, const char *name) {
     return redactor->paths && reglet__redact_paths_name(redactor->paths, name);
 }
+
+bool reglet__redact_has_paths(const reglet_redactor *redactor) {
+    return redactor->paths != NULL;
+}

@@ -74,5 +74,6 @@ reglet_status reglet__redact_json(reglet_redactor *redactor, struct reglet__aren
 
 /* Whether one of the redactor's paths names a value of this name at the top: an attribute of a log message. */
 bool reglet__redact_has_path(const reglet_redactor *redactor, const char *name);
+bool reglet__redact_has_paths(const reglet_redactor *redactor); /* any */
 
 #endif

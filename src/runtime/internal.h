@@ -126,9 +126,12 @@ const char *reglet__screen_text(const reglet_runtime *runtime, const char *text,
 /* An error that may quote what a guest said: its message, redacted. Returns how many secrets it had. NULL is allowed. */
 uint64_t reglet__screen_error(const reglet_runtime *runtime, reglet_error *error);
 
-/* What evidence passes; see abi.h. user_data is the runtime. */
+/* What evidence, and what is nested in attributes of log messages, pass; see abi.h. user_data is the runtime. */
 reglet_status reglet__screen_evidence(void *user_data, struct reglet__arena *arena,
                                       struct reglet__json *evidence, uint64_t *replaced);
+
+/* Whether something is secret for where it is. */
+bool reglet__runtime_has_paths(const reglet_runtime *runtime);
 
 /* What a guest says of itself, as JSON: redacted in place of the answer where something is secret. NO_MEMORY. */
 struct answer;

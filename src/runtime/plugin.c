@@ -254,7 +254,8 @@ static reglet_status run_observe(const struct visit *visit, const char *config, 
         return status;
     uint64_t most = visit->plugin->runtime->limits.evidence_bytes;
     visit->meter->bytes[REGLET__BYTES_EVIDENCE] += answer.size;
-    const struct reglet__screen screen = {reglet__screen_evidence, visit->plugin->runtime};
+    const struct reglet__screen screen = {.replace = reglet__screen_evidence,
+                                          .user_data = visit->plugin->runtime};
     status = first ? reglet__result_from_evidence_v1(answer.bytes, answer.size, most, &screen, out, err)
                    : reglet__result_from_evidence_v2(answer.bytes, answer.size, most, &screen, out, err);
     free(answer.bytes);

@@ -53,6 +53,13 @@ reglet_status reglet__screen_evidence(void *user_data, struct reglet__arena *are
     return status;
 }
 
+/* One that is made when it is needed has none. */
+bool reglet__runtime_has_paths(const reglet_runtime *runtime) {
+    const reglet_redactor *redactor =
+        atomic_load_explicit(&((reglet_runtime *)(uintptr_t)runtime)->redactor, memory_order_acquire);
+    return redactor && reglet__redact_has_paths(redactor);
+}
+
 /* Paths are for what a plugin found, not for what it is: a schema names "password" as a field. */
 reglet_status reglet__screen_answer(const reglet_runtime *runtime, struct answer *answer) {
     _cleanup_arena_ struct reglet__arena arena = {0};

@@ -259,6 +259,47 @@ static void log__attribute_that_a_path_names(void **state) {
         "|m|user.attribute_path=[REDACTED] pin=[REDACTED] a=y \n");
 }
 
+/* A group, an object, and JSON in a string: paths and rules go by the names in them. */
+static void log__what_is_nested_in_attributes(void **state) {
+    (void)state;
+    expect_events(
+        "{\"steps\":[{\"log\":{\"message\":\"m\",\"attrs\":[{\"key\":\"db\",\"type\":\"group\",\"value\":[{"
+        "\"key\":\"pin\",\"type\":\"string\",\"value\":\"hunter2!\"},{\"key\":\"user\",\"type\":\"string\","
+        "\"value\":\"joe\"}]}]}}]}",
+        "|m|db=[{\"key\":\"pin\",\"type\":\"string\",\"value\":\"[REDACTED]\"},{\"key\":\"user\","
+        "\"type\":\"string\",\"value\":\"joe\"}] \n");
+    expect_events(
+        "{\"steps\":[{\"log\":{\"message\":\"m\",\"attrs\":[{\"key\":\"db\",\"type\":\"group\",\"value\":[{"
+        "\"key\":\"password\",\"type\":\"string\",\"value\":\"kT9vQ2xLmP4wZ8\"}]}]}}]}",
+        "|m|db=[{\"key\":\"password\",\"type\":\"string\",\"value\":\"[REDACTED]\"}] \n");
+    expect_events(
+        "{\"steps\":[{\"log\":{\"message\":\"m\",\"attrs\":[{\"key\":\"db\",\"value\":{\"pin\":1234}},"
+        "{\"key\":\"text\",\"type\":\"json\",\"value\":\"{\\\"pin\\\":1234}\"}]}}]}",
+        "|m|db={\"pin\":\"[REDACTED]\"} text={\"pin\":\"[REDACTED]\"} \n");
+}
+
+/* Neither a request that is too long nor one that is no JSON gets around the paths. */
+static void log__what_has_no_structure_is_not_shown_with_paths(void **state) {
+    (void)state;
+    struct setting setting;
+    set_up(&setting, NULL);
+    reglet_plugin *plugin = load_guest(setting.runtime, "teller");
+    enum { LONG = 70000 };
+    char *config = malloc(LONG + 512);
+    assert_non_null(config);
+    int at = sprintf(
+        config, "{\"steps\":[{\"log\":{\"attrs\":[{\"key\":\"pin\",\"value\":\"hunter2!\"}],\"message\":\"");
+    memset(config + at, 'x', LONG);
+    strcpy(config + at + LONG, "\"}},{\"log\":[\"pin\",\"hunter2!\"]}]}");
+    reglet_result_free(observe_json(plugin, config, 0));
+    free(config);
+    assert_false(events_contain(&setting.events, "hunter2!"));
+    assert_true(events_contain(&setting.events, "bytes is not shown: it may have 65536)|"));
+    assert_true(events_contain(&setting.events, "|(a log request of 18 bytes that is no JSON object)|"));
+    reglet_plugin_unref(plugin);
+    tear_down(&setting);
+}
+
 static void log__secret_split_over_calls_and_attributes(void **state) {
     (void)state;
     expect_events("{\"steps\":[{\"log\":{\"message\":\"a " FIRST "\"}},{\"log\":{\"message\":\"" SECOND
@@ -422,6 +463,8 @@ int main(void) {
         cmocka_unit_test(output__private_key_over_its_lines),
         cmocka_unit_test(log__message_attributes_and_request_id),
         cmocka_unit_test(log__attribute_that_a_path_names),
+        cmocka_unit_test(log__what_is_nested_in_attributes),
+        cmocka_unit_test(log__what_has_no_structure_is_not_shown_with_paths),
         cmocka_unit_test(log__secret_split_over_calls_and_attributes),
         cmocka_unit_test(denial__path_and_host),
         cmocka_unit_test(events__go_out_whatever_ends_the_call),

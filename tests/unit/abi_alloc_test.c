@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "abi/abi.h"
+#include "abi/json.h"
 #include "tests/unit/failing_memory.h"
 #include "util/fail.h"
 
@@ -162,12 +163,25 @@ static reglet_status check_missing(reglet_error **err) {
     return reglet__schema_check(strict, NULL, err);
 }
 
+static reglet_status replace_first(void *user_data, struct reglet__arena *arena, struct reglet__json *value,
+                                   uint64_t *replaced) {
+    (void)user_data;
+    struct reglet__json *inner = value->first->first;
+    ++*replaced;
+    inner->type = REGLET__JSON_STRING;
+    inner->text = reglet__arena_copy(arena, "-", 1);
+    inner->size = 1;
+    return inner->text ? REGLET_OK : REGLET_ERR_NO_MEMORY;
+}
+
 static reglet_status log_request(reglet_error **err) {
     static const char json[] =
         "{\"level\":\"WARN\",\"message\":\"m\",\"context\":{\"request_id\":\"r\"},\"attrs\":[{"
-        "\"key\":\"k\",\"type\":\"group\",\"value\":[1]}]}";
+        "\"key\":\"k\",\"type\":\"group\",\"value\":[1]},{\"key\":\"a.b\",\"type\":\"group\",\"value\":[{"
+        "\"key\":\"k\",\"value\":\"v\"}]},{\"key\":\"j\",\"value\":\"[1]\"}]}";
+    const struct reglet__screen screen = {.replace = replace_first};
     struct reglet__log_request request = {0};
-    reglet_status status = reglet__log_request_parse(json, sizeof json - 1, &request);
+    reglet_status status = reglet__log_request_parse(json, sizeof json - 1, &screen, &request);
     if (status != REGLET_OK) {
         assert_null(request.memory);
         return reglet__fail_memory(err);

@@ -7,11 +7,12 @@
 #include <string.h>
 
 #include "abi/abi.h"
+#include "abi/json.h"
 #include "util/limits.h"
 
 static struct reglet__log_request parsed(const char *json) {
     struct reglet__log_request request;
-    assert_int_equal(reglet__log_request_parse(json, strlen(json), &request), REGLET_OK);
+    assert_int_equal(reglet__log_request_parse(json, strlen(json), NULL, &request), REGLET_OK);
     return request;
 }
 
@@ -148,6 +149,100 @@ static void parse__a_flood_of_attributes_is_counted(void **state) {
     free(json);
 }
 
+/* --- A screen -------------------------------------------------------------------------------------------- */
+
+/* Prints what it is given, and replaces each value whose key is "pin". */
+static char *shown_to_screen;
+
+static void hide_pins(struct reglet__arena *arena, struct reglet__json *value) {
+    for (struct reglet__json *item = reglet__json_first(value); item; item = item->next) {
+        hide_pins(arena, item);
+        if (!item->key || !reglet__json_text_is(item->key, item->key_size, "pin"))
+            continue;
+        item->type = REGLET__JSON_STRING;
+        item->text = reglet__arena_copy(arena, "*", 1);
+        item->size = 1;
+    }
+}
+
+static reglet_status hide(void *user_data, struct reglet__arena *arena, struct reglet__json *value,
+                          uint64_t *replaced) {
+    (void)user_data;
+    free(shown_to_screen);
+    shown_to_screen = strdup(reglet__json_print(arena, value, NULL));
+    hide_pins(arena, value);
+    ++*replaced;
+    return REGLET_OK;
+}
+
+/* The value of one attribute after the screen; `seen` is what the screen was given last. */
+static void expect_screened(const char *key, const char *value, const char *seen, const char *expected) {
+    const struct reglet__screen screen = {.replace = hide};
+    char json[1024];
+    snprintf(json, sizeof json, "{\"attrs\":[{\"key\":\"%s\",\"value\":%s}]}", key, value);
+    struct reglet__log_request request;
+    free(shown_to_screen);
+    shown_to_screen = NULL;
+    assert_int_equal(reglet__log_request_parse(json, strlen(json), &screen, &request), REGLET_OK);
+    assert_int_equal(request.attr_count, 1);
+    assert_string_equal(request.attrs[0].value, expected);
+    assert_string_equal(shown_to_screen ? shown_to_screen : "", seen);
+    reglet__log_request_free(&request);
+}
+
+static void screen__sees_what_is_nested_by_its_names(void **state) {
+    (void)state;
+    expect_screened("a", "\"pin\"", "", "pin");
+    expect_screened("pin", "\"1\"", "", "1"); /* the log knows it */
+    expect_screened("a", "{\"pin\":1,\"b\":[2]}", "{\"a\":{\"pin\":1,\"b\":[2]}}",
+                    "{\"pin\":\"*\",\"b\":[2]}");
+    expect_screened("a.b.c", "{\"d\":1}", "{\"a.b.c\":{\"d\":1},\"a\":{\"b\":{\"c\":{\"d\":1}}}}",
+                    "{\"d\":1}");
+}
+
+static void screen__sees_a_group_as_what_it_means(void **state) {
+    (void)state;
+    expect_screened("a", "[{\"key\":\"pin\",\"type\":\"string\",\"value\":\"1\"},{\"key\":\"n\"}]",
+                    "{\"a\":{\"pin\":\"1\"}}",
+                    "[{\"key\":\"pin\",\"type\":\"string\",\"value\":\"*\"},{\"key\":\"n\"}]");
+    expect_screened("a",
+                    "[{\"key\":\"g\",\"type\":\"group\",\"value\":[{\"key\":\"pin\",\"value\":[1]},"
+                    "{\"key\":\"b\",\"value\":{\"pin\":null}}]}]",
+                    "{\"a\":{\"g\":{\"pin\":[1],\"b\":{\"pin\":\"*\"}}}}",
+                    "[{\"key\":\"g\",\"type\":\"group\",\"value\":[{\"key\":\"pin\",\"value\":\"*\"},"
+                    "{\"key\":\"b\",\"value\":{\"pin\":\"*\"}}]}]");
+    expect_screened("a", "[{\"key\":1,\"value\":2}]", "{\"a\":[{\"key\":1,\"value\":2}]}",
+                    "[{\"key\":1,\"value\":2}]");
+}
+
+static void screen__sees_json_in_strings(void **state) {
+    (void)state;
+    expect_screened("a", "\" {\\\"pin\\\": 1, \\\"b\\\": 2}\"", "{\"a\":{\"pin\":1,\"b\":2}}",
+                    "{\"pin\":\"*\",\"b\":2}");
+    expect_screened("a", "\"{\\\"b\\\": 2}\"", "{\"a\":{\"b\":2}}", "{\"b\": 2}"); /* as it was */
+    expect_screened("a", "\"{\\\"b\\\": 2\"", "", "{\"b\": 2");
+    expect_screened("a", "[{\"key\":\"b\",\"value\":\"{\\\"pin\\\":1}\"}]", "{\"a\":{\"b\":{\"pin\":\"*\"}}}",
+                    "[{\"key\":\"b\",\"value\":\"{\\\"pin\\\":\\\"*\\\"}\"}]");
+    free(shown_to_screen);
+    shown_to_screen = NULL;
+}
+
+static void screen__by_paths_shows_no_request_without_structure(void **state) {
+    (void)state;
+    const struct reglet__screen screen = {.replace = hide, .paths = true};
+    static const char *const cases[] = {"pin=1", "{\"attrs\":[{\"key\":\"pin\",", "[1234]"};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct reglet__log_request request;
+        char expected[96];
+        snprintf(expected, sizeof expected, "(a log request of %zu bytes that is no JSON object)",
+                 strlen(cases[i]));
+        assert_int_equal(reglet__log_request_parse(cases[i], strlen(cases[i]), &screen, &request), REGLET_OK);
+        assert_string_equal(request.message, expected);
+        assert_int_equal(request.attr_count, 0);
+        reglet__log_request_free(&request);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(parse__everything_that_the_sdk_sends),
@@ -157,6 +252,10 @@ int main(void) {
         cmocka_unit_test(parse__nothing_steers_a_terminal),
         cmocka_unit_test(parse__what_is_no_request_is_logged_as_it_is),
         cmocka_unit_test(parse__a_flood_of_attributes_is_counted),
+        cmocka_unit_test(screen__sees_what_is_nested_by_its_names),
+        cmocka_unit_test(screen__sees_a_group_as_what_it_means),
+        cmocka_unit_test(screen__sees_json_in_strings),
+        cmocka_unit_test(screen__by_paths_shows_no_request_without_structure),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
