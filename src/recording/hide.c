@@ -15,8 +15,9 @@
 struct piece {
     size_t call;
     bool written;     /* else read */
+    bool appended;    /* fs_write, behind what was written before */
     uint64_t stream;  /* which time a file was opened; 0: by its path */
-    const char *path; /* fs_read */
+    const char *path; /* fs_read, fs_write */
     uint64_t offset;
     char *data; /* as it will be shown: in the arena */
     size_t size;
@@ -32,41 +33,80 @@ struct reglet__hiding {
 
 /* --- Finding and replacing -------------------------------------------------------------------------------- */
 
-/* Replaces in place what a span covers of [at, at + size), so that its length stays. */
-static void cover(const struct reglet__hiding *hiding, const char *text,
-                  const struct reglet__redact_span *span, size_t at, char *data, size_t size) {
+/*
+ * What was found in a text, and how far a walk over the text's pieces came: each looks only at what lies in it. What stands
+ * for a span is made once, for it may lie in a million pieces, and a hash is of the whole span.
+ */
+struct found {
+    const char *text;
+    struct reglet__redact_spans spans;
+    size_t next;   /* the first span that ends behind the last piece */
+    size_t marked; /* of which span the marker is, plus 1 */
+    size_t marker_size;
     char marker[REGLET__REDACT_REPLACEMENT_SIZE];
-    size_t length =
-        reglet__redact_replacement(hiding->redactor, text + span->start, span->end - span->start, marker);
-    size_t from = span->start > at ? span->start : at, to = span->end < at + size ? span->end : at + size;
-    for (size_t i = from; i < to; i++)
-        data[i - at] = i - span->start < length ? marker[i - span->start] : '*';
+};
+
+static void clear(struct found *found) {
+    reglet__redact_spans_clear(&found->spans);
 }
 
 static reglet_status find(const struct reglet__hiding *hiding, const char *text, size_t size,
-                          struct reglet__redact_spans *spans) {
-    return size ? reglet__redact_find(hiding->redactor, text, size, spans) : REGLET_OK;
+                          struct found *found) {
+    found->text = text;
+    return size ? reglet__redact_find(hiding->redactor, text, size, &found->spans) : REGLET_OK;
+}
+
+static void mark(const struct reglet__hiding *hiding, struct found *found, size_t i) {
+    const struct reglet__redact_span *span = &found->spans.items[i];
+    if (found->marked == i + 1)
+        return;
+    found->marked = i + 1;
+    found->marker_size = reglet__redact_replacement(hiding->redactor, found->text + span->start,
+                                                    span->end - span->start, found->marker);
+}
+
+/* The spans in [at, at + size), from found->next on. */
+static size_t spans_in(struct found *found, size_t at, size_t size) {
+    size_t count = 0;
+    while (found->next < found->spans.count && found->spans.items[found->next].end <= at)
+        found->next++;
+    while (found->next + count < found->spans.count &&
+           found->spans.items[found->next + count].start < at + size)
+        count++;
+    return count;
+}
+
+/* Replaces in place what is secret of [at, at + size), so that its length stays. */
+static void cover(const struct reglet__hiding *hiding, struct found *found, size_t at, char *data,
+                  size_t size) {
+    size_t count = spans_in(found, at, size);
+    for (size_t k = found->next; k < found->next + count; k++) {
+        const struct reglet__redact_span *span = &found->spans.items[k];
+        size_t from = span->start > at ? span->start : at, to = span->end < at + size ? span->end : at + size;
+        mark(hiding, found, k);
+        for (size_t i = from; i < to; i++)
+            data[i - at] = i - span->start < found->marker_size ? found->marker[i - span->start] : '*';
+    }
 }
 
 /* What of a written piece is secret: in it, the replacement stands in full, for a replay to know it. */
-static reglet_status replace_written(struct reglet__hiding *hiding, const char *text,
-                                     const struct reglet__redact_spans *spans, size_t at,
+static reglet_status replace_written(struct reglet__hiding *hiding, struct found *found, size_t at,
                                      struct piece *piece) {
-    enum { LONGEST = REGLET__REDACT_REPLACEMENT_SIZE };
-    char *data = reglet__arena_alloc(&hiding->arena, piece->size + spans->count * LONGEST + 1);
-    size_t size = 0, taken = 0, end = at + piece->size;
+    size_t count = spans_in(found, at, piece->size), size = 0, taken = 0, end = at + piece->size;
+    if (count == 0)
+        return REGLET_OK;
+    char *data = reglet__arena_alloc(&hiding->arena, piece->size + count * sizeof found->marker + 1);
     if (!data)
         return REGLET_ERR_NO_MEMORY;
-    for (size_t i = 0; i < spans->count; i++) {
-        const struct reglet__redact_span *span = &spans->items[i];
-        if (span->end <= at || span->start >= end)
-            continue;
+    for (size_t k = found->next; k < found->next + count; k++) {
+        const struct reglet__redact_span *span = &found->spans.items[k];
         size_t from = span->start > at ? span->start - at : 0,
                to = span->end < end ? span->end - at : piece->size;
         memcpy(data + size, piece->data + taken, from - taken);
         size += from - taken;
-        size += reglet__redact_replacement(hiding->redactor, text + span->start, span->end - span->start,
-                                           data + size);
+        mark(hiding, found, k);
+        memcpy(data + size, found->marker, found->marker_size);
+        size += found->marker_size;
         taken = to;
     }
     memcpy(data + size, piece->data + taken, piece->size - taken);
@@ -78,25 +118,24 @@ static reglet_status replace_written(struct reglet__hiding *hiding, const char *
 /* Pieces that follow each other, as one text. */
 static reglet_status look_at_run(struct reglet__hiding *hiding, struct piece *run, size_t count) {
     _cleanup_arena_ struct reglet__arena scratch = {0};
-    struct reglet__redact_spans spans = {0};
+    _cleanup_(clear)
+    struct found found = {0};
     size_t total = 0, at = 0;
     for (size_t i = 0; i < count; i++)
         total += run[i].size;
     char *text = reglet__arena_alloc(&scratch, total + 1);
     for (size_t i = 0; text && i < count; at += run[i++].size)
         memcpy(text + at, run[i].data, run[i].size);
-    reglet_status status = text ? find(hiding, text, total, &spans) : REGLET_ERR_NO_MEMORY;
+    reglet_status status = text ? find(hiding, text, total, &found) : REGLET_ERR_NO_MEMORY;
     at = 0;
-    for (size_t i = 0; status == REGLET_OK && spans.count && i < count; i++) {
+    for (size_t i = 0; status == REGLET_OK && found.spans.count && i < count; i++) {
         size_t size = run[i].size;
         if (run[i].written)
-            status = replace_written(hiding, text, &spans, at, &run[i]);
+            status = replace_written(hiding, &found, at, &run[i]);
         else
-            for (size_t s = 0; s < spans.count; s++)
-                cover(hiding, text, &spans.items[s], at, run[i].data, size);
+            cover(hiding, &found, at, run[i].data, size);
         at += size;
     }
-    reglet__redact_spans_clear(&spans);
     return status;
 }
 
@@ -109,8 +148,8 @@ static reglet_status look_at_runs(struct reglet__hiding *hiding, bool written) {
     reglet_status status = REGLET_OK;
     for (size_t i = 0, n; status == REGLET_OK && i < hiding->count; i += n) {
         uint64_t end = pieces[i].offset + pieces[i].size;
-        for (n = 1;
-             i + n < hiding->count && same_stream(&pieces[i], &pieces[i + n]) && pieces[i + n].offset == end;
+        for (n = 1; i + n < hiding->count && same_stream(&pieces[i], &pieces[i + n]) &&
+                    (pieces[i + n].offset == end || pieces[i + n].appended);
              n++)
             end += pieces[i + n].size;
         if (!pieces[i].written || written)
@@ -194,6 +233,10 @@ static uint64_t member(const struct reglet__json *object, const char *key) {
     return value;
 }
 
+static bool succeeded(const struct reglet__recorded *call) {
+    return call->out && !reglet__json_get(call->out, "error") && !reglet__json_get(call->out, "ended");
+}
+
 static bool note_bytes(struct reglet__hiding *hiding, struct open_file *file, size_t index,
                        const struct reglet__json *holder, bool written) {
     const struct reglet__json *value = reglet__json_get(holder, "data"),
@@ -210,20 +253,33 @@ static bool note_bytes(struct reglet__hiding *hiding, struct open_file *file, si
     return add_piece(hiding, &piece, data, size);
 }
 
+/* The number of the one is the file of the other from here on. */
+static void move_file(struct open_files *files, struct open_file *file, uint64_t to) {
+    const struct open_file moved = *file;
+    if (to == moved.fd)
+        return;
+    *file = (struct open_file){.fd = moved.fd, .stream = ++files->streams};
+    *file_of(files, to) = (struct open_file){.fd = to, .stream = moved.stream, .at = moved.at};
+}
+
 /* Follows what is open and where it stands. */
 static bool note_wasi(struct reglet__hiding *hiding, struct open_files *files, size_t index) {
     const struct reglet__recorded *call = &hiding->recording->calls[index];
     const char *name = call->function;
     if (strncmp(name, "fd_", 3) != 0 && strcmp(name, "path_open") != 0)
         return true;
-    struct open_file *file =
-        file_of(files, member(strcmp(name, "path_open") == 0 ? call->out : call->in, "fd"));
-    if (strcmp(name, "path_open") == 0 || strcmp(name, "fd_close") == 0)
-        *file = (struct open_file){.fd = file->fd, .stream = ++files->streams};
-    else if (strcmp(name, "fd_renumber") == 0)
-        file_of(files, member(call->in, "to"))->stream = ++files->streams;
-    else if (strcmp(name, "fd_seek") == 0)
-        file->at = member(call->out, "offset");
+    bool opens = strcmp(name, "path_open") == 0;
+    uint64_t fd, value;
+    if (!reglet__value_get_u64(reglet__json_get(opens ? call->out : call->in, "fd"), &fd))
+        return true; /* it was not opened */
+    struct open_file *file = file_of(files, fd);
+    if (opens || (strcmp(name, "fd_close") == 0 && succeeded(call)))
+        *file = (struct open_file){.fd = fd, .stream = ++files->streams};
+    else if (strcmp(name, "fd_renumber") == 0 && succeeded(call))
+        move_file(files, file, member(call->in, "to"));
+    else if (strcmp(name, "fd_seek") == 0 &&
+             reglet__value_get_u64(reglet__json_get(call->out, "offset"), &value))
+        file->at = value;
     else if (strcmp(name, "fd_read") == 0 || strcmp(name, "fd_pread") == 0)
         return note_bytes(hiding, file, index, call->out, false);
     else if (strcmp(name, "fd_write") == 0 || strcmp(name, "fd_pwrite") == 0)
@@ -231,18 +287,34 @@ static bool note_wasi(struct reglet__hiding *hiding, struct open_files *files, s
     return true;
 }
 
-static bool note_fs_read(struct reglet__hiding *hiding, size_t index) {
-    const struct reglet__recorded *call = &hiding->recording->calls[index];
-    const struct reglet__json *request = reglet__json_get(call->in, "request"),
-                              *path = reglet__json_get(request, "path"),
-                              *content = reglet__json_get(reglet__json_get(call->out, "response"), "content");
-    struct piece piece = {.call = index, .offset = member(request, "offset")};
+static bool note_content(struct reglet__hiding *hiding, const struct piece *piece,
+                         const struct reglet__json *path, const struct reglet__json *content) {
+    struct piece noted = *piece;
     size_t size = 0;
     if (!path || path->type != REGLET__JSON_STRING || !content || content->type != REGLET__JSON_STRING)
         return true;
-    piece.path = path->text;
+    noted.path = path->text;
     const char *data = reglet__base64_decode(&hiding->arena, content->text, content->size, &size);
-    return !data || add_piece(hiding, &piece, data, size);
+    return !data || add_piece(hiding, &noted, data, size);
+}
+
+static bool note_fs_read(struct reglet__hiding *hiding, size_t index) {
+    const struct reglet__recorded *call = &hiding->recording->calls[index];
+    const struct reglet__json *request = reglet__json_get(call->in, "request");
+    const struct piece piece = {.call = index, .offset = member(request, "offset")};
+    return note_content(hiding, &piece, reglet__json_get(request, "path"),
+                        reglet__json_get(reglet__json_get(call->out, "response"), "content"));
+}
+
+static bool note_fs_write(struct reglet__hiding *hiding, size_t index) {
+    const struct reglet__json *request = reglet__json_get(hiding->recording->calls[index].in, "request"),
+                              *mode = reglet__json_get(request, "mode");
+    const struct piece piece = {.call = index,
+                                .written = true,
+                                .appended = mode && mode->type == REGLET__JSON_STRING &&
+                                            reglet__json_text_is(mode->text, mode->size, "append")};
+    return note_content(hiding, &piece, reglet__json_get(request, "path"),
+                        reglet__json_get(request, "content"));
 }
 
 /* Twice: as it came, and as it lies in the file. */
@@ -251,9 +323,10 @@ static reglet_status look(struct reglet__hiding *hiding) {
     bool noted = files != NULL;
     for (size_t i = 0; noted && i < hiding->recording->count; i++) {
         const struct reglet__recorded *call = &hiding->recording->calls[i];
-        noted = call->shape                              ? note_wasi(hiding, files, i)
-                : strcmp(call->function, "fs_read") == 0 ? note_fs_read(hiding, i)
-                                                         : true;
+        noted = call->shape                               ? note_wasi(hiding, files, i)
+                : strcmp(call->function, "fs_read") == 0  ? note_fs_read(hiding, i)
+                : strcmp(call->function, "fs_write") == 0 ? note_fs_write(hiding, i)
+                                                          : true;
     }
     free(files);
     if (!noted)
@@ -296,12 +369,12 @@ enum how { REPLACED, SAME_LENGTH };
 static reglet_status hide_bytes(struct reglet__hiding *hiding, struct reglet__arena *arena, enum how how,
                                 const char **data, size_t *size) {
     if (how == SAME_LENGTH) {
-        struct reglet__redact_spans spans = {0};
-        reglet_status status = find(hiding, *data, *size, &spans);
+        _cleanup_(clear)
+        struct found found = {0};
+        reglet_status status = find(hiding, *data, *size, &found);
         char *copy = status == REGLET_OK ? reglet__arena_copy(arena, *data, *size) : NULL;
-        for (size_t i = 0; copy && i < spans.count; i++)
-            cover(hiding, *data, &spans.items[i], 0, copy, *size);
-        reglet__redact_spans_clear(&spans);
+        if (copy)
+            cover(hiding, &found, 0, copy, *size);
         *data = copy;
         return copy ? REGLET_OK : REGLET_ERR_NO_MEMORY;
     }
@@ -370,11 +443,10 @@ static reglet_status hide_json(struct reglet__hiding *hiding, struct reglet__are
          item = item->next) {
         if (!item->key || !reglet__holds_base64(item))
             continue;
-        size_t size = 0;
-        if (piece && how == SAME_LENGTH &&
-            !(item->text = reglet__base64_encode(arena, piece->data, piece->size, &size)))
+        size_t size = item->size;
+        if (piece && !(item->text = reglet__base64_encode(arena, piece->data, piece->size, &size)))
             return REGLET_ERR_NO_MEMORY;
-        item->size = size ? (uint32_t)size : item->size;
+        item->size = (uint32_t)size;
         status = hide_base64(hiding, arena, how, item);
         item->type = REGLET__JSON_PRINTED; /* as the redactor leaves it alone */
     }
@@ -390,9 +462,10 @@ static reglet_status hide_host(struct reglet__hiding *hiding, struct reglet__are
                                const struct piece *piece, struct reglet__json *in, struct reglet__json *out) {
     struct reglet__json *request = reglet__json_get(in, "request"),
                         *response = reglet__json_get(out, "response");
-    reglet_status status = request ? hide_json(hiding, arena, REPLACED, NULL, request) : REGLET_OK;
+    const struct piece *asked = piece && piece->written ? piece : NULL;
+    reglet_status status = request ? hide_json(hiding, arena, REPLACED, asked, request) : REGLET_OK;
     if (status == REGLET_OK && response)
-        status = hide_json(hiding, arena, SAME_LENGTH, piece, response);
+        status = hide_json(hiding, arena, SAME_LENGTH, asked ? NULL : piece, response);
     if (status == REGLET_OK)
         status = hide_value(hiding, arena, REPLACED, reglet__json_get(in, "request_text"));
     return status == REGLET_OK ? hide_value(hiding, arena, REPLACED, reglet__json_get(out, "response_text"))
