@@ -11,6 +11,7 @@
 #define _GNU_SOURCE
 #include <string.h>
 
+#include "redact/long_secret.h"
 #include "redact/redact.h"
 #include "util/cleanup.h"
 #include "util/fail.h"
@@ -88,35 +89,6 @@ static void keep(struct reglet_redact_stream *stream, size_t from, size_t to, si
     stream->shown = context;
 }
 
-/* ---- secrets that are longer than what is held back ---- */
-
-/* What keys, tokens and encoded bytes are written with. */
-static bool is_token_char(char c) {
-    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-           (c && strchr("+/=_-.~%", c));
-}
-
-/*
- * How far the open secret goes: over what a rule takes for more of one behind its beginning, which the context has (the next
- * lines of a key), and over characters of a token.
- */
-static size_t end_of_open(const struct reglet_redact_stream *stream) {
-    size_t end = stream->shown + stream->known;
-    for (size_t i = 0; i < stream->spans.count && stream->spans.items[i].start <= end; i++)
-        if (stream->spans.items[i].end > end)
-            end = stream->spans.items[i].end;
-    while (end < stream->size && is_token_char(stream->data[end]))
-        end++;
-    return end;
-}
-
-/* The beginning of the open secret and what stands before it stay, however long it gets; its middle does not. */
-static void keep_beginning(struct reglet_redact_stream *stream, size_t start, size_t next) {
-    size_t from = start > CONTEXT / 2 ? start - CONTEXT / 2 : 0;
-    size_t to = next - from > CONTEXT ? from + CONTEXT : next;
-    keep(stream, from, to, next);
-}
-
 /* ---- looking, and letting go ---- */
 
 static reglet_status put(struct reglet_redact_stream *stream, size_t from, size_t to) {
@@ -131,14 +103,9 @@ static reglet_status put_replacement(struct reglet_redact_stream *stream,
     return stream->write(stream->user_data, text, size);
 }
 
-/* A secret that is not too long ends where it seems to: what was seen goes on far enough behind its beginning. */
-static bool may_go_on(const struct reglet__redact_span *span, size_t limit) {
-    return span->end > limit && span->end - span->start > HOLD;
-}
-
 /* Goes on with the open secret; false: it has not ended. */
 static bool close_open(struct reglet_redact_stream *stream, size_t limit, bool last, size_t *end) {
-    *end = end_of_open(stream);
+    *end = reglet__long_secret_end(stream->data, stream->size, stream->shown + stream->known, &stream->spans);
     if (*end > limit && !last) {
         stream->known = *end - limit;
         keep(stream, 0, stream->shown, limit);
@@ -164,10 +131,12 @@ static reglet_status let_go(struct reglet_redact_stream *stream, size_t limit, b
         if (status != REGLET_OK)
             return status;
         at = span->end;
-        if (!last && may_go_on(span, limit)) {
+        if (!last && reglet__long_secret_goes_on(span, limit, stream->size)) {
+            size_t from, to;
+            reglet__long_secret_beginning(span->start, limit, CONTEXT, &from, &to);
             stream->open = true;
             stream->known = span->end - limit;
-            keep_beginning(stream, span->start, limit);
+            keep(stream, from, to, limit);
             return REGLET_OK;
         }
     }

@@ -246,6 +246,8 @@ void reglet__events_add_denial(struct events *events, const char *request_id, co
 void reglet__events_end(struct events *events) {
     if (!events->visit)
         return;
+    for (int stream = 0; stream < STREAM_COUNT; stream++)
+        events->contexts[stream].ends = true;
     redact_all(events);
     send_ready(events);
     for (int stream = 0; stream < STREAM_COUNT; stream++)

@@ -50,9 +50,18 @@ struct event {
 
 enum { EVENT_READINGS = 5 };
 
+/* The end of what is out, as a reading has it. */
+struct event_before {
+    struct reglet__buf text;
+    size_t known; /* so much of what follows belongs to a secret that began there */
+    bool open;    /* and that may go on: its beginning is in the text, its middle no more */
+    int32_t rule; /* which found it */
+};
+
 struct event_context {
-    struct reglet__buf before[EVENT_READINGS]; /* the end of what is out, as each reading has it */
-    bool lost;                                 /* there was no memory for it: nothing more can be shown */
+    struct event_before before[EVENT_READINGS];
+    bool lost; /* there was no memory for it: nothing more can be shown */
+    bool ends; /* nothing follows: there is no need for one */
 };
 
 /*

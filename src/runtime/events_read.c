@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "redact/long_secret.h"
 #include "redact/spans.h"
 #include "runtime/events.h"
 #include "util/cleanup.h"
@@ -28,13 +29,15 @@ struct place {
 struct look {
     reglet_redactor *redactor;
     struct event *const *events;
-    size_t all;
+    size_t all, count;                 /* of them, so many go out now */
     struct event_context *context;     /* or NULL */
     struct reglet__redact_spans found; /* in all texts; of one reading after the other, then in order */
     struct reglet__redact_spans spans; /* of one reading */
     struct reglet__buf flat;
     struct place *places;
     size_t place_count;
+    size_t before, limit,
+        seen; /* in flat: where texts begin, where those end that go out, where the last one ends */
 };
 
 static void clear(struct look *look) {
@@ -63,17 +66,24 @@ static size_t put(int reading, const struct event_text *text, struct reglet__buf
 static reglet_status write_flat(struct look *look, int reading) {
     reglet__buf_clear(&look->flat);
     look->place_count = 0;
-    const struct reglet__buf *before = look->context ? &look->context->before[reading] : NULL;
+    const struct reglet__buf *before = look->context ? &look->context->before[reading].text : NULL;
     if (before && before->size)
         reglet__buf_append(&look->flat, before->data, before->size);
+    look->before = look->seen = look->flat.size;
     size_t in_all = 0;
     for (size_t i = 0; i < look->all; i++) {
         const struct event *event = look->events[i];
+        if (i == look->count)
+            look->limit = look->flat.size;
         for (size_t k = 0; k < event->text_count; in_all += event->texts[k++].size)
             if (reads(reading, &event->texts[k]))
                 look->places[look->place_count++] =
                     (struct place){put(reading, &event->texts[k], &look->flat), event->texts[k].size, in_all};
     }
+    if (look->count == look->all)
+        look->limit = look->flat.size;
+    if (look->place_count)
+        look->seen = look->places[look->place_count - 1].start + look->places[look->place_count - 1].size;
     return look->flat.status;
 }
 
@@ -99,19 +109,77 @@ static reglet_status keep_found(struct look *look) {
     return status;
 }
 
+/* --- What goes on from what is out ----------------------------------------------------------------------- */
+
+/* Keeps flat[from..to) as what is out. */
+static reglet_status keep_before(struct look *look, struct event_before *before, size_t from, size_t to) {
+    before->text.max = SIZE_MAX / 2;
+    reglet__buf_clear(&before->text);
+    return reglet__buf_append(&before->text, look->flat.data + from, to - from);
+}
+
+/* What follows belongs to a secret that began before; where in flat it ends. */
+static reglet_status go_on(struct look *look, struct event_before *before, size_t *end) {
+    size_t certain = look->before + before->known;
+    *end = before->open ? reglet__long_secret_end(look->flat.data, look->flat.size, certain, &look->spans)
+                        : certain;
+    reglet_status status = *end > look->before
+                               ? reglet__redact_spans_add(&look->spans, look->before, *end, before->rule)
+                               : REGLET_OK;
+    reglet__redact_spans_settle(&look->spans);
+    return status;
+}
+
+/* What of a reading stays for what follows: what is out last, or the beginning of a secret that goes on. */
+static reglet_status remember(struct look *look, struct event_before *before, size_t end) {
+    if (before->open && end > look->limit) {
+        before->known = end - look->limit;
+        return REGLET_OK;
+    }
+    *before = (struct event_before){.text = before->text};
+    for (size_t i = 0; i < look->spans.count && look->spans.items[i].start < look->limit; i++) {
+        const struct reglet__redact_span *span = &look->spans.items[i];
+        if (span->end > look->limit) {
+            before->known = span->end - look->limit;
+            before->rule = span->rule;
+        }
+        if (reglet__long_secret_goes_on(span, look->limit, look->seen)) {
+            size_t from, to;
+            before->open = true;
+            before->rule = span->rule;
+            reglet__long_secret_beginning(span->start, look->limit, REGLET_REDACT_HOLD_BYTES, &from, &to);
+            return keep_before(look, before, from, to);
+        }
+    }
+    size_t most = REGLET_REDACT_HOLD_BYTES;
+    return keep_before(look, before, look->limit > most ? look->limit - most : 0, look->limit);
+}
+
+/* --- All readings ---------------------------------------------------------------------------------------- */
+
 /* The first reading has all that one text alone can have. */
+static reglet_status read_one(struct look *look, int reading) {
+    struct event_before *before = look->context ? &look->context->before[reading] : NULL;
+    size_t end = 0;
+    reglet_status status = write_flat(look, reading);
+    if (status != REGLET_OK || look->place_count == 0)
+        return status;
+    look->spans.count = 0;
+    if (reading == 0 || look->place_count > 1 || (before && before->text.size))
+        status = reglet__redact_find(look->redactor, look->flat.data, look->flat.size, &look->spans);
+    if (status == REGLET_OK && before && (before->open || before->known))
+        status = go_on(look, before, &end);
+    if (status == REGLET_OK)
+        status = keep_found(look);
+    if (status == REGLET_OK && before && !look->context->ends)
+        status = remember(look, before, end);
+    return status;
+}
+
 static reglet_status read_all(struct look *look) {
     reglet_status status = REGLET_OK;
-    for (int reading = 0; reading < EVENT_READINGS && status == REGLET_OK; reading++) {
-        bool continues = look->context && look->context->before[reading].size;
-        status = write_flat(look, reading);
-        if (status != REGLET_OK || look->place_count == 0 ||
-            (reading > 0 && look->place_count == 1 && !continues))
-            continue;
-        status = reglet__redact_find(look->redactor, look->flat.data, look->flat.size, &look->spans);
-        if (status == REGLET_OK)
-            status = keep_found(look);
-    }
+    for (int reading = 0; reading < EVENT_READINGS && status == REGLET_OK; reading++)
+        status = read_one(look, reading);
     return status;
 }
 
@@ -151,31 +219,11 @@ static reglet_status replace(struct look *look, size_t *next, size_t at, struct 
     return status;
 }
 
-static reglet_status remember(struct event_context *context, const struct event *event) {
-    for (int reading = 0; reading < EVENT_READINGS; reading++) {
-        struct reglet__buf *before = &context->before[reading];
-        before->max = SIZE_MAX / 2;
-        for (size_t i = 0; i < event->text_count; i++)
-            if (reads(reading, &event->texts[i]))
-                put(reading, &event->texts[i], before);
-        if (before->status != REGLET_OK)
-            return before->status;
-        if (before->size > 2 * REGLET_REDACT_HOLD_BYTES) {
-            memmove(before->data, before->data + before->size - REGLET_REDACT_HOLD_BYTES,
-                    REGLET_REDACT_HOLD_BYTES);
-            before->size = REGLET_REDACT_HOLD_BYTES;
-        }
-    }
-    return REGLET_OK;
-}
-
 static reglet_status finish(struct look *look, size_t count) {
     reglet_status status = REGLET_OK;
     size_t next = 0, at = 0;
     for (size_t i = 0; i < count && status == REGLET_OK; i++) {
         struct event *event = look->events[i];
-        if (look->context)
-            status = remember(look->context, event);
         for (size_t k = 0; k < event->text_count && status == REGLET_OK; k++) {
             size_t size = event->texts[k].size;
             status = replace(look, &next, at, &event->texts[k]);
@@ -191,6 +239,7 @@ reglet_status reglet__events_redact(reglet_redactor *redactor, struct event *con
     struct look look = {.redactor = redactor,
                         .events = events,
                         .all = all,
+                        .count = count,
                         .context = context,
                         .flat = REGLET__BUF_INIT(SIZE_MAX / 2)};
     size_t texts = 0;
@@ -208,5 +257,5 @@ reglet_status reglet__events_redact(reglet_redactor *redactor, struct event *con
 
 void reglet__event_context_clear(struct event_context *context) {
     for (int reading = 0; reading < EVENT_READINGS; reading++)
-        reglet__buf_free(&context->before[reading]);
+        reglet__buf_free(&context->before[reading].text);
 }

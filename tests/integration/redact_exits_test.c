@@ -243,6 +243,55 @@ static void output__private_key_over_its_lines(void **state) {
     tear_down(&setting);
 }
 
+/* Each of the lines is a step; the first and the last one are no part of the key. */
+static void expect_long_key(const char *before, const char *behind, size_t lines) {
+    struct setting setting;
+    set_up(&setting, NULL);
+    reglet_plugin *plugin = load_guest(setting.runtime, "teller");
+    char *config = malloc(lines * 256 + 1024), *at = config;
+    assert_non_null(config);
+    at = stpcpy(at, "{\"steps\":[");
+    at = stpcpy(stpcpy(stpcpy(at, before), "before"), behind);
+    *at++ = ',';
+    at = stpcpy(stpcpy(stpcpy(at, before), "-----BEGIN RSA PRIVATE KEY-----"), behind);
+    unsigned noise = 1;
+    for (size_t i = 0; i < lines; i++) {
+        static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+        char line[65] = "LINE";
+        for (size_t k = 4; k < 64; k++)
+            line[k] = digits[(noise = noise * 1103515245u + 12345u) >> 16 & 63];
+        *at++ = ',';
+        at = stpcpy(stpcpy(stpcpy(at, before), line), behind);
+    }
+    *at++ = ',';
+    at = stpcpy(stpcpy(stpcpy(at, before), "-----END RSA PRIVATE KEY-----"), behind);
+    *at++ = ',';
+    at = stpcpy(stpcpy(stpcpy(at, before), "after"), behind);
+    strcpy(at, "]}");
+    reglet_result_free(observe_json(plugin, config, 20000));
+    free(config);
+    assert_true(events_contain(&setting.events, "|before|"));
+    assert_true(events_contain(&setting.events, "|after|"));
+    size_t leaked = 0;
+    for (const char *line = setting.events.text; (line = strstr(line, "|LINE")); line++)
+        leaked++;
+    assert_int_equal(leaked, 0);
+    assert_int_equal(setting.events.count, lines + 4);
+    reglet_plugin_unref(plugin);
+    tear_down(&setting);
+}
+
+/* However much of a key is out when its end comes, and whatever forces it out. */
+static void output__private_key_longer_than_what_is_held_back(void **state) {
+    (void)state;
+    static const char *const steps[][2] = {
+        {"{\"stdout\":\"", "\\n\"}"}, {"{\"stderr\":\"", "\\n\"}"}, {"{\"log\":{\"message\":\"", "\"}}"}};
+    static const size_t lines[] = {128, 129, 300, 1100};
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
+        for (size_t k = 0; k < sizeof lines / sizeof *lines; k++)
+            expect_long_key(steps[i][0], steps[i][1], lines[k]);
+}
+
 static void log__message_attributes_and_request_id(void **state) {
     (void)state;
     expect_events("{\"steps\":[{\"log\":{\"level\":\"INFO\",\"message\":\"m " SECRET
@@ -461,6 +510,7 @@ int main(void) {
         cmocka_unit_test(output__secret_split_over_writes_and_lines),
         cmocka_unit_test(output__invalid_utf8_around),
         cmocka_unit_test(output__private_key_over_its_lines),
+        cmocka_unit_test(output__private_key_longer_than_what_is_held_back),
         cmocka_unit_test(log__message_attributes_and_request_id),
         cmocka_unit_test(log__attribute_that_a_path_names),
         cmocka_unit_test(log__what_is_nested_in_attributes),
