@@ -45,7 +45,7 @@ reglet_status reglet__config_json(const reglet_config *config, const char **out,
 
 /*
  * What evidence passes before it is shortened: replaces what may not leave, and adds how often to *replaced. NO_MEMORY. What
- * belongs to the form of evidence is held (enum reglet__json_hold).
+ * belongs to the form of evidence is held (enum reglet__json_hold). TIMEOUT and CANCELLED: there was no time for all of it.
  */
 struct reglet__json;
 struct reglet__arena;

@@ -270,17 +270,22 @@ static bool fit(struct reglet__arena *scratch, struct reglet__json *evidence, ui
 }
 
 /* What was replaced is said, so that a plugin's own "[REDACTED]" can be told from the library's. */
-static bool pass(struct reglet__arena *scratch, const struct reglet__screen *screen,
-                 struct reglet__json *evidence, uint64_t *replaced) {
+static reglet_status pass(struct reglet__arena *scratch, const struct reglet__screen *screen,
+                          struct reglet__json *evidence, uint64_t *replaced) {
     struct reglet__json empty = {.type = REGLET__JSON_OBJECT}, *meta = NULL;
-    if (!screen)
-        return true;
-    if (screen->replace(screen->user_data, scratch, evidence, replaced) != REGLET_OK)
-        return false;
-    if (*replaced == 0)
-        return true;
+    reglet_status status =
+        screen ? screen->replace(screen->user_data, scratch, evidence, replaced) : REGLET_OK;
+    if (status != REGLET_OK || *replaced == 0)
+        return status;
     meta = reglet__json_add(scratch, evidence, "evidence_meta", strlen("evidence_meta"), &empty);
-    return meta && reglet__json_add_number(scratch, meta, "redactions", *replaced);
+    return meta && reglet__json_add_number(scratch, meta, "redactions", *replaced) ? REGLET_OK
+                                                                                   : REGLET_ERR_NO_MEMORY;
+}
+
+static reglet_status out_of_time(reglet_status status, reglet_error **err) {
+    return reglet__fail(
+        err, status, REGLET_DOMAIN_PLUGIN, "%s while the plugin's evidence was searched for secrets",
+        status == REGLET_ERR_TIMEOUT ? "the call's deadline passed" : "the call was cancelled");
 }
 
 static reglet_status parse(int generation, const char *bytes, size_t size, uint64_t max_bytes,
@@ -298,7 +303,10 @@ static reglet_status parse(int generation, const char *bytes, size_t size, uint6
     if (status != REGLET_OK)
         return status;
     uint64_t replaced = 0;
-    bool passed = pass(&scratch, screen, evidence, &replaced) && fit(&scratch, evidence, max_bytes);
+    status = pass(&scratch, screen, evidence, &replaced);
+    if (status == REGLET_ERR_TIMEOUT || status == REGLET_ERR_CANCELLED)
+        return out_of_time(status, err);
+    bool passed = status == REGLET_OK && fit(&scratch, evidence, max_bytes);
     reglet_result *result = passed ? make_result(&r, evidence) : NULL;
     if (!result)
         return reglet__fail_memory(err);

@@ -34,13 +34,14 @@ static void give_back(reglet_redactor *redactor, struct reglet__scan *scan) {
 }
 
 static reglet_status find_by_rules(reglet_redactor *redactor, const char *text, size_t size,
-                                   struct reglet__redact_spans *spans) {
+                                   struct reglet__redact_spans *spans,
+                                   const struct reglet__interrupt *interrupt) {
     if (redactor->plan.count == 0)
         return REGLET_OK;
     struct reglet__scan *scan = take_scan(redactor);
     if (!scan)
         return REGLET_ERR_NO_MEMORY;
-    reglet_status status = reglet__scan_text(scan, text, size, spans);
+    reglet_status status = reglet__scan_text(scan, text, size, spans, interrupt);
     give_back(redactor, scan);
     return status;
 }
@@ -68,12 +69,18 @@ static void drop_markers(const char *text, size_t size, struct reglet__redact_sp
 
 reglet_status reglet__redact_find(reglet_redactor *redactor, const char *text, size_t size,
                                   struct reglet__redact_spans *spans) {
+    return reglet__redact_find_within(redactor, text, size, spans, NULL);
+}
+
+reglet_status reglet__redact_find_within(reglet_redactor *redactor, const char *text, size_t size,
+                                         struct reglet__redact_spans *spans,
+                                         const struct reglet__interrupt *interrupt) {
     spans->count = 0;
     if (size == 0)
         return REGLET_OK;
     reglet_status status = find_values(redactor, text, size, spans);
     if (status == REGLET_OK)
-        status = find_by_rules(redactor, text, size, spans);
+        status = find_by_rules(redactor, text, size, spans, interrupt);
     if (status != REGLET_OK) {
         spans->count = 0;
         return status;

@@ -26,6 +26,7 @@
 
 struct walk {
     reglet_redactor *redactor;
+    const struct reglet__interrupt *interrupt; /* or NULL */
     struct reglet__arena *arena;
     bool maps;               /* the second time: finds hits */
     struct reglet__buf flat; /* the first time: is written */
@@ -245,8 +246,8 @@ static reglet_status find(struct walk *walk, struct reglet__json *value) {
         return REGLET_ERR_NO_MEMORY;
     if (walk->flat.size == 0)
         return REGLET_OK;
-    reglet_status status =
-        reglet__redact_find(walk->redactor, walk->flat.data, walk->flat.size, &walk->spans);
+    reglet_status status = reglet__redact_find_within(walk->redactor, walk->flat.data, walk->flat.size,
+                                                      &walk->spans, walk->interrupt);
     if (status != REGLET_OK || walk->spans.count == 0)
         return status;
     walk->maps = true;
@@ -258,13 +259,16 @@ reglet_status reglet__redact_json(reglet_redactor *redactor, struct reglet__aren
                                   struct reglet__json *value, bool paths,
                                   struct reglet__redact_tally *tally) {
     _cleanup_(clear)
-    struct walk walk = {.redactor = redactor, .arena = arena, .flat = REGLET__BUF_INIT(SIZE_MAX / 2)};
+    struct walk walk = {.redactor = redactor,
+                        .interrupt = tally ? tally->interrupt : NULL,
+                        .arena = arena,
+                        .flat = REGLET__BUF_INIT(SIZE_MAX / 2)};
     uint64_t replaced = 0;
     reglet_status status = paths && redactor->paths ? replace_paths(&walk, value, &replaced) : REGLET_OK;
     if (status == REGLET_OK)
         status = find(&walk, value);
     if (status == REGLET_OK && walk.hits.count)
-        status = reglet__redact_hits_replace(redactor, arena, value, &walk.hits, &replaced);
+        status = reglet__redact_hits_replace(redactor, arena, value, &walk.hits, walk.interrupt, &replaced);
     if (status == REGLET_OK && tally)
         tally->count += replaced;
     return status;

@@ -164,13 +164,16 @@ static bool separate_all(struct reglet__arena *arena, struct reglet__json *value
 
 reglet_status reglet__redact_hits_replace(reglet_redactor *redactor, struct reglet__arena *arena,
                                           struct reglet__json *root, struct reglet__redact_hits *hits,
-                                          uint64_t *replaced) {
+                                          const struct reglet__interrupt *interrupt, uint64_t *replaced) {
     merge(hits);
     bool renames = false;
     for (size_t i = 0, end; i < hits->count; i = end) {
         for (end = i + 1; end < hits->count && compare_texts(&hits->items[i], &hits->items[end]) == 0; end++)
             ;
         renames |= hits->items[i].part == REGLET__PART_KEY;
+        reglet_status status = interrupt ? reglet__interrupt_check(interrupt) : REGLET_OK;
+        if (status != REGLET_OK)
+            return status;
         if (!replace_text(redactor, arena, &hits->items[i], end - i))
             return REGLET_ERR_NO_MEMORY;
     }

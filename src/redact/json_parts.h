@@ -26,10 +26,10 @@ void reglet__redact_hit(struct reglet__redact_hits *hits, struct reglet__json *v
 
 /*
  * Replaces them all in `root`; a number becomes a string. Keys of one object that become equal, to each other or to one that
- * is there, get numbers: "[REDACTED]", "[REDACTED] 2". NO_MEMORY.
+ * is there, get numbers: "[REDACTED]", "[REDACTED] 2". NO_MEMORY; TIMEOUT and CANCELLED by the interrupt, which may be NULL.
  */
 reglet_status reglet__redact_hits_replace(reglet_redactor *redactor, struct reglet__arena *arena,
                                           struct reglet__json *root, struct reglet__redact_hits *hits,
-                                          uint64_t *replaced);
+                                          const struct reglet__interrupt *interrupt, uint64_t *replaced);
 
 #endif

@@ -10,6 +10,7 @@
 #include <reglet/redactor.h>
 
 #include "abi/json.h"
+#include "util/interrupt.h"
 
 /* Rules are numbered as reglet_redactor_rule_id() numbers them; behind them come these two. */
 enum { REGLET__REDACT_RULE_PATH = -1, REGLET__REDACT_RULE_SECRET = -2 };
@@ -38,6 +39,11 @@ reglet_status reglet__redactor_default(reglet_redactor **out, reglet_error **err
 reglet_status reglet__redact_find(reglet_redactor *redactor, const char *text, size_t size,
                                   struct reglet__redact_spans *spans);
 
+/* The same; between two parts of the text it looks whether it should end: TIMEOUT, CANCELLED. `interrupt` may be NULL. */
+reglet_status reglet__redact_find_within(reglet_redactor *redactor, const char *text, size_t size,
+                                         struct reglet__redact_spans *spans,
+                                         const struct reglet__interrupt *interrupt);
+
 enum { REGLET__REDACT_REPLACEMENT_SIZE = 48 };
 
 /* "[REDACTED]", or "[hmac:…]" of these bytes; its length. NUL-terminated. */
@@ -52,9 +58,10 @@ void reglet__redact_count(reglet_redactor *redactor, int32_t rule, uint64_t time
 /* That number. `rule` as above. */
 uint64_t reglet__redact_counted(const reglet_redactor *redactor, int32_t rule);
 
-/* What was replaced in one answer or text. */
+/* What was replaced in one answer or text, and what may end that early. */
 struct reglet__redact_tally {
     uint64_t count;
+    const struct reglet__interrupt *interrupt; /* looked at between parts; or NULL */
 };
 
 /*
@@ -67,7 +74,8 @@ reglet_status reglet__redact_text(reglet_redactor *redactor, const char *text, s
 /*
  * Replaces everything secret in a JSON value, in place: strings, numbers, keys, and, with `paths`, what stands under one of
  * the redactor's paths (which start at `value`). What is new lives in the arena. All texts are looked at together, each
- * after its key, as in `key="text"`, so that a rule which needs the name of what it looks at finds it. NO_MEMORY.
+ * after its key, as in `key="text"`, so that a rule which needs the name of what it looks at finds it. NO_MEMORY; TIMEOUT and CANCELLED where the tally has an
+ * interrupt.
  */
 reglet_status reglet__redact_json(reglet_redactor *redactor, struct reglet__arena *arena,
                                   struct reglet__json *value, bool paths, struct reglet__redact_tally *tally);

@@ -45,6 +45,9 @@ struct pass {
     const char *text;
     size_t size;
     struct reglet__redact_spans *spans;
+    const struct reglet__interrupt *interrupt; /* or NULL */
+    reglet_status *stopped;                    /* why the matcher was, where that is not for memory */
+    unsigned *matches;                         /* since the interrupt was looked at */
 };
 
 void reglet__scan_free(struct reglet__scan *scan) {
@@ -125,6 +128,15 @@ static bool add_end(struct reglet__scan *scan, struct region *region, size_t end
     return true;
 }
 
+/* A clock is read every so many matches: these are many, and quickly told. */
+static bool must_stop(const struct pass *pass) {
+    enum { SELDOM = 256 };
+    if (!pass->interrupt || ++*pass->matches % SELDOM != 0)
+        return false;
+    *pass->stopped = reglet__interrupt_check(pass->interrupt);
+    return *pass->stopped != REGLET_OK;
+}
+
 /* Bytes that a match of a rule may have, as far as matches are looked for. */
 static size_t reach_of(const struct reglet__ruleset_entry *entry) {
     size_t width = entry->width;
@@ -139,6 +151,8 @@ static int on_end(unsigned rule, unsigned long long from, unsigned long long to,
     struct progress *progress = &pass->scan->progress[rule];
     size_t width = reach_of(&pass->rules->set->entries[rule]), end = (size_t)to;
     (void)from, (void)flags;
+    if (must_stop(pass))
+        return 1;
     size_t start = end > width ? end - width : 0;
     if (progress->region > 0) {
         struct region *last = &pass->scan->regions[progress->region - 1];
@@ -261,6 +275,9 @@ static reglet_status search_region(const struct pass *pass, const struct region 
     size_t at = region->from > progress->done ? region->from : progress->done;
     size_t cursor = region->first_ends; /* the ends that are still ahead */
     for (; at < region->to; at = at < progress->done ? progress->done : at) {
+        reglet_status status = pass->interrupt ? reglet__interrupt_check(pass->interrupt) : REGLET_OK;
+        if (status != REGLET_OK)
+            return status;
         found = find_next(pass, pattern, region, at, &cursor, &match);
         if (found != REGLET__PATTERN_YES)
             break;
@@ -309,17 +326,33 @@ static reglet_status scan_set(const struct pass *pass) {
         return status;
     hs_error_t error =
         hs_scan(database, pass->text, (unsigned)pass->size, 0, pass->scan->scratch, on_end, (void *)pass);
-    status = error == HS_SUCCESS ? search_regions(pass) : REGLET_ERR_NO_MEMORY;
+    status = error == HS_SUCCESS           ? search_regions(pass)
+             : *pass->stopped != REGLET_OK ? *pass->stopped
+                                           : REGLET_ERR_NO_MEMORY;
     forget(pass->scan);
     return status;
 }
 
 reglet_status reglet__scan_text(struct reglet__scan *scan, const char *text, size_t size,
-                                struct reglet__redact_spans *spans) {
-    reglet_status status = REGLET_OK;
+                                struct reglet__redact_spans *spans,
+                                const struct reglet__interrupt *interrupt) {
+    reglet_status status = REGLET_OK, stopped = REGLET_OK;
+    unsigned matches = 0;
     if (size > UINT32_MAX)
         return REGLET_ERR_INVALID_ARGUMENT;
-    for (size_t i = 0; i < scan->plan->count && status == REGLET_OK; i++)
-        status = scan_set(&(struct pass){scan, &scan->plan->rules[i], text, size, spans});
+    if (size <= REGLET__REDACT_REACH_BYTES)
+        interrupt = NULL; /* no clock needs to be read for what is over at once */
+    for (size_t i = 0; i < scan->plan->count && status == REGLET_OK; i++) {
+        status = interrupt ? reglet__interrupt_check(interrupt) : REGLET_OK;
+        if (status == REGLET_OK)
+            status = scan_set(&(struct pass){.scan = scan,
+                                             .rules = &scan->plan->rules[i],
+                                             .text = text,
+                                             .size = size,
+                                             .spans = spans,
+                                             .interrupt = interrupt,
+                                             .stopped = &stopped,
+                                             .matches = &matches});
+    }
     return status;
 }

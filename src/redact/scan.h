@@ -34,6 +34,7 @@ void reglet__scan_free(struct reglet__scan *scan);
 
 /* Adds what the rules find; in no order. INVALID_ARGUMENT: a text of 4 GiB and more; NO_MEMORY. */
 reglet_status reglet__scan_text(struct reglet__scan *scan, const char *text, size_t size,
-                                struct reglet__redact_spans *spans);
+                                struct reglet__redact_spans *spans,
+                                const struct reglet__interrupt *interrupt);
 
 #endif

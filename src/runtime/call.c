@@ -214,7 +214,7 @@ static reglet_status open_call(struct call *call, uint32_t *exit_code, reglet_er
         .log = host_said,
         .decisions = &call->decisions,
         .user_data = call,
-        .screen = {reglet__screen_evidence, (reglet_runtime *)(uintptr_t)runtime,
+        .screen = {reglet__screen_attributes, (reglet_runtime *)(uintptr_t)runtime,
                    reglet__runtime_has_paths(runtime)},
     };
     const struct reglet__guest_options options = {

@@ -126,16 +126,22 @@ const char *reglet__screen_text(const reglet_runtime *runtime, const char *text,
 /* An error that may quote what a guest said: its message, redacted. Returns how many secrets it had. NULL is allowed. */
 uint64_t reglet__screen_error(const reglet_runtime *runtime, reglet_error *error);
 
-/* What evidence, and what is nested in attributes of log messages, pass; see abi.h. user_data is the runtime. */
+/* What evidence passes; see abi.h. user_data is the visit. */
 reglet_status reglet__screen_evidence(void *user_data, struct reglet__arena *arena,
                                       struct reglet__json *evidence, uint64_t *replaced);
+
+/* What is nested in attributes of log messages passes this one; user_data is the runtime. NO_MEMORY. */
+reglet_status reglet__screen_attributes(void *user_data, struct reglet__arena *arena,
+                                        struct reglet__json *attributes, uint64_t *replaced);
 
 /* Whether something is secret for where it is. */
 bool reglet__runtime_has_paths(const reglet_runtime *runtime);
 
-/* What a guest says of itself, as JSON: redacted in place of the answer where something is secret. NO_MEMORY. */
+/* What a guest says of itself, as JSON: redacted in place of the answer where something is secret. NO_MEMORY, TIMEOUT,
+ * CANCELLED. */
 struct answer;
-reglet_status reglet__screen_answer(const reglet_runtime *runtime, struct answer *answer);
+struct visit;
+reglet_status reglet__screen_answer(const struct visit *visit, struct answer *answer);
 
 /* Sends an event; fills in what is the same for all. */
 void reglet__runtime_log(const reglet_runtime *runtime, reglet_log_event *event);

@@ -255,7 +255,7 @@ static reglet_status run_observe(const struct visit *visit, const char *config, 
     uint64_t most = visit->plugin->runtime->limits.evidence_bytes;
     visit->meter->bytes[REGLET__BYTES_EVIDENCE] += answer.size;
     const struct reglet__screen screen = {.replace = reglet__screen_evidence,
-                                          .user_data = visit->plugin->runtime};
+                                          .user_data = (void *)(uintptr_t)visit};
     status = first ? reglet__result_from_evidence_v1(answer.bytes, answer.size, most, &screen, out, err)
                    : reglet__result_from_evidence_v2(answer.bytes, answer.size, most, &screen, out, err);
     free(answer.bytes);

@@ -45,12 +45,21 @@ uint64_t reglet__screen_error(const reglet_runtime *runtime, reglet_error *error
 
 reglet_status reglet__screen_evidence(void *user_data, struct reglet__arena *arena,
                                       struct reglet__json *evidence, uint64_t *replaced) {
-    struct reglet__redact_tally tally = {0};
-    reglet_redactor *redactor = reglet__runtime_redactor(user_data);
+    const struct visit *visit = user_data;
+    struct reglet__redact_tally tally = {.interrupt = &visit->interrupt};
+    reglet_redactor *redactor = reglet__runtime_redactor(visit->plugin->runtime);
     reglet_status status =
         redactor ? reglet__redact_json(redactor, arena, evidence, true, &tally) : REGLET_ERR_NO_MEMORY;
     *replaced += tally.count;
     return status;
+}
+
+/* A request is small: nothing waits for it long. */
+reglet_status reglet__screen_attributes(void *user_data, struct reglet__arena *arena,
+                                        struct reglet__json *attributes, uint64_t *replaced) {
+    reglet_redactor *redactor = reglet__runtime_redactor(user_data);
+    (void)replaced; /* of the call's evidence alone */
+    return redactor ? reglet__redact_json(redactor, arena, attributes, true, NULL) : REGLET_ERR_NO_MEMORY;
 }
 
 /* One that is made when it is needed has none. */
@@ -61,12 +70,12 @@ bool reglet__runtime_has_paths(const reglet_runtime *runtime) {
 }
 
 /* Paths are for what a plugin found, not for what it is: a schema names "password" as a field. */
-reglet_status reglet__screen_answer(const reglet_runtime *runtime, struct answer *answer) {
+reglet_status reglet__screen_answer(const struct visit *visit, struct answer *answer) {
     _cleanup_arena_ struct reglet__arena arena = {0};
-    struct reglet__redact_tally tally = {0};
+    struct reglet__redact_tally tally = {.interrupt = &visit->interrupt};
     struct reglet__json_fault fault;
     struct reglet__json *value = NULL;
-    reglet_redactor *redactor = reglet__runtime_redactor(runtime);
+    reglet_redactor *redactor = reglet__runtime_redactor(visit->plugin->runtime);
     if (!redactor)
         return REGLET_ERR_NO_MEMORY;
     reglet_status status = reglet__json_read(&arena, answer->bytes, answer->size, &value, &fault);

@@ -104,11 +104,17 @@ static reglet_status ask(const struct visit *visit, const char *name, struct ans
         status = reglet__call_export(&setup, name, NULL, 0, answer, visit->exit_code, err);
     if (taken)
         reglet__permits_give(&visit->plugin->runtime->permits);
-    if (status == REGLET_OK && reglet__screen_answer(visit->plugin->runtime, answer) != REGLET_OK) {
-        free(take_ptr(answer->bytes));
+    if (status != REGLET_OK)
+        return status;
+    status = reglet__screen_answer(visit, answer);
+    if (status == REGLET_OK)
+        return status;
+    free(take_ptr(answer->bytes));
+    if (status == REGLET_ERR_NO_MEMORY)
         return reglet__fail_memory(err);
-    }
-    return status;
+    return reglet__fail(
+        err, status, REGLET_DOMAIN_PLUGIN, "%s while the plugin's %s was searched for secrets",
+        status == REGLET_ERR_TIMEOUT ? "the call's deadline passed" : "the call was cancelled", name);
 }
 
 reglet_status reglet__visit_description(const struct visit *visit, const reglet_description **out,

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "tests/integration/support.h"
 
@@ -183,6 +184,29 @@ static void evidence__shortened_after_it_was_redacted(void **state) {
     reglet_plugin_unref(plugin);
     reglet_runtime_free(runtime);
     free(config);
+}
+
+/* An answer that takes long to search ends with its call's deadline, not when all of it was searched. */
+static void evidence__that_takes_long_to_search_is_a_timeout(void **state) {
+    (void)state;
+    struct setting setting;
+    set_up(&setting, NULL);
+    reglet_plugin *plugin = load_guest(setting.runtime, "answer_passwords");
+    struct timespec begun, ended;
+    clock_gettime(CLOCK_MONOTONIC, &begun);
+    reglet_result *result = observe_json(plugin, NULL, 300);
+    clock_gettime(CLOCK_MONOTONIC, &ended);
+    assert_int_equal(reglet_result_error_code(result), REGLET_ERR_TIMEOUT);
+    if (ended.tv_sec - begun.tv_sec > 3) /* all of it takes 5 s and more */
+        fail_msg("it took %ld seconds", (long)(ended.tv_sec - begun.tv_sec));
+    reglet_result_free(result);
+    reglet_error *error = NULL;
+    const reglet_schema *schema = NULL;
+    reglet_call_options call = REGLET_CALL_OPTIONS_INIT;
+    call.timeout_ms = 300;
+    EXPECT(reglet_plugin_schema(plugin, &call, &schema, &error), REGLET_ERR_TIMEOUT, error);
+    reglet_plugin_unref(plugin);
+    tear_down(&setting);
 }
 
 /* --- What a plugin says ---------------------------------------------------------------------------------- */
@@ -506,6 +530,7 @@ int main(void) {
         cmocka_unit_test(evidence__its_own_form_stays),
         cmocka_unit_test(evidence__forged_marks_are_not_counted),
         cmocka_unit_test(evidence__shortened_after_it_was_redacted),
+        cmocka_unit_test(evidence__that_takes_long_to_search_is_a_timeout),
         cmocka_unit_test(output__lines_of_both_streams),
         cmocka_unit_test(output__secret_split_over_writes_and_lines),
         cmocka_unit_test(output__invalid_utf8_around),

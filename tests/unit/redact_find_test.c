@@ -198,6 +198,32 @@ static void pattern__none_takes_more_than_linear_time(void **state) {
     }
 }
 
+/* A call that is over does not wait until all of a text was searched that takes long. */
+static void find__ends_when_its_call_does(void **state) {
+    (void)state;
+    static const char *const pieces[] = {"password=", "-----BEGIN RSA PRIVATE KEY-----\n", "key: "};
+    enum { SIZE = 16 << 20 };
+    reglet_redactor *redactor = make(NULL);
+    struct reglet__redact_spans spans = {0};
+    struct reglet__interrupt late = {.deadline = 1}, cancelled = {.deadline = REGLET__NEVER};
+    assert_int_equal(reglet_cancel_token_new(&cancelled.token, NULL), REGLET_OK);
+    reglet_cancel_token_cancel(cancelled.token);
+    for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) {
+        char *text = repeat(pieces[i], SIZE);
+        double start = seconds();
+        assert_int_equal(reglet__redact_find_within(redactor, text, SIZE, &spans, &late), REGLET_ERR_TIMEOUT);
+        assert_int_equal(spans.count, 0);
+        assert_int_equal(reglet__redact_find_within(redactor, text, SIZE, &spans, &cancelled),
+                         REGLET_ERR_CANCELLED);
+        if (seconds() - start > 5)
+            fail_msg("\"%s\" over and over was searched for %.1f seconds", pieces[i], seconds() - start);
+        free(text);
+    }
+    reglet_cancel_token_unref(cancelled.token);
+    reglet__redact_spans_clear(&spans);
+    reglet_redactor_unref(redactor);
+}
+
 /* With the built-in rules: nothing, what begins like a secret everywhere, and what needs every exception to be judged. */
 static void text__megabytes_without_a_line_break_take_bounded_time(void **state) {
     (void)state;
@@ -291,6 +317,7 @@ int main(void) {
         cmocka_unit_test(text__secrets_are_replaced_and_counted),
         cmocka_unit_test(text__a_forged_marker_stays_and_is_not_counted),
         cmocka_unit_test(hash__equal_secrets_are_comparable_in_every_form),
+        cmocka_unit_test(find__ends_when_its_call_does),
         cmocka_unit_test(pattern__none_takes_more_than_linear_time),
         cmocka_unit_test(text__megabytes_without_a_line_break_take_bounded_time),
         cmocka_unit_test(text__a_flood_of_matches_is_replaced_one_by_one),
