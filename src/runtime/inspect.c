@@ -174,6 +174,32 @@ static reglet_status take_image(const struct visit *visit, struct reglet__inspec
     return good ? REGLET_OK : reglet__fail_memory(err);
 }
 
+/* --- Secrets ---------------------------------------------------------------------------------------------- */
+
+/* Names are the module's, and so is a message that quotes it. */
+static bool screen(const struct visit *visit, struct reglet__inspected *inspected, const char **text) {
+    char *out = NULL;
+    const char *shown = *text ? reglet__screen_text(visit->plugin->runtime, *text, &out) : NULL;
+    if (shown != *text)
+        *text = keep(inspected, shown);
+    free(out);
+    return *text || !shown;
+}
+
+static bool screen_all(const struct visit *visit, struct reglet__inspected *inspected) {
+    reglet_inspection *public = &inspected->public;
+    bool good = screen(visit, inspected, &public->no_image);
+    for (size_t i = 0; i < public->import_count && good; i++) {
+        reglet_inspected_import *import = (reglet_inspected_import *)(uintptr_t) & public->imports[i];
+        good = screen(visit, inspected, &import->module) && screen(visit, inspected, &import->name);
+    }
+    for (size_t i = 0; i < public->export_count && good; i++) {
+        reglet_inspected_export *export = (reglet_inspected_export *)(uintptr_t) & public->exports[i];
+        good = screen(visit, inspected, &export->name);
+    }
+    return good;
+}
+
 /* --- The whole -------------------------------------------------------------------------------------------- */
 
 static reglet_status inspect(const struct visit *visit, struct reglet__inspected *inspected,
@@ -192,7 +218,7 @@ static reglet_status inspect(const struct visit *visit, struct reglet__inspected
         reglet__module_each_export(module, take_export, inspected) != REGLET_OK)
         return reglet__fail_memory(err);
     reglet_status status = take_image(visit, inspected, err);
-    if (status == REGLET_OK && !reglet__inspected_print(inspected))
+    if (status == REGLET_OK && (!screen_all(visit, inspected) || !reglet__inspected_print(inspected)))
         status = reglet__fail_memory(err);
     return status;
 }

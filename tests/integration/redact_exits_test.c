@@ -506,6 +506,40 @@ static void description_and_schema__show_no_secret(void **state) {
     tear_down(&setting);
 }
 
+static reglet_status serve(void *user_data, reglet_host_call *call) {
+    (void)user_data;
+    return reglet_host_call_respond(call, "{}", 2);
+}
+
+/* The names of a module's functions are whatever somebody chose. */
+static void inspection__shows_no_secret(void **state) {
+    (void)state;
+    const reglet_secret secrets[] = {{SECRET, strlen(SECRET)}};
+    reglet_redactor_options how = REGLET_REDACTOR_OPTIONS_INIT;
+    how.secrets = secrets;
+    how.secret_count = 1;
+    reglet_host_function function = REGLET_HOST_FUNCTION_INIT;
+    function.name = CREDENTIAL;
+    function.serve = serve;
+    reglet_runtime_options options = REGLET_RUNTIME_OPTIONS_INIT;
+    options.host_functions = &function;
+    options.host_function_count = 1;
+    reglet_error *error = NULL;
+    EXPECT(reglet_redactor_new(&how, &options.redactor, &error), REGLET_OK, error);
+    reglet_runtime *runtime = new_runtime(&options);
+    reglet_redactor_unref(options.redactor);
+    reglet_plugin *plugin = load_guest(runtime, "secret_names");
+    const reglet_inspection *inspection = NULL;
+    EXPECT(reglet_plugin_inspect(plugin, NULL, &inspection, &error), REGLET_OK, error);
+    expect_gone(reglet_inspection_json(inspection));
+    expect_gone(inspection->imports[0].name);
+    assert_non_null(inspection->no_image);
+    assert_null(strstr(inspection->no_image, SECRET));
+    reglet_inspection_free(inspection);
+    reglet_plugin_unref(plugin);
+    reglet_runtime_free(runtime);
+}
+
 static void schema__without_a_secret_stays_byte_for_byte(void **state) {
     (void)state;
     struct setting setting;
@@ -548,6 +582,7 @@ int main(void) {
         cmocka_unit_test(error__of_a_call_quotes_no_secret),
         cmocka_unit_test(error__of_a_load_quotes_no_secret),
         cmocka_unit_test(description_and_schema__show_no_secret),
+        cmocka_unit_test(inspection__shows_no_secret),
         cmocka_unit_test(schema__without_a_secret_stays_byte_for_byte),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,17 @@
+;; Asks the host for a variable whenever it is asked about itself, and for nothing when it observes.
+(module
+  (import "reglet_host" "env_get" (func $env_get (param i64) (result i64)))
+  (memory (export "memory") 1)
+  (data (i32.const 16) "{\22name\22:\22HOME\22}")
+  (data (i32.const 64) "{\22name\22:\22a\22,\22version\22:\221\22,\22description\22:\22d\22,\22capabilities\22:[]}")
+  (data (i32.const 256) "{\22status\22:true}")
+  (data (i32.const 288) "{\22type\22:\22object\22}")
+  (func (export "allocate") (param i32) (result i32) (i32.const 4096))
+  (func (export "describe") (result i64)
+    (drop (call $env_get (i64.const 0x100000000f)))
+    (i64.const 0x400000003e))
+  (func (export "schema") (result i64)
+    (drop (call $env_get (i64.const 0x100000000f)))
+    (i64.const 0x12000000011))
+  (func (export "observe") (param i32 i32) (result i64)
+    (i64.const 0x1000000000f)))
