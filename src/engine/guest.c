@@ -12,6 +12,7 @@
 #include "util/clock.h"
 #include "util/fail.h"
 #include "util/limits.h"
+#include "util/text.h"
 #include "util/tsan.h"
 
 _Static_assert(sizeof(union reglet__slot) == sizeof(wasmtime_val_raw_t), "a slot is the engine's raw value");
@@ -91,7 +92,7 @@ void reglet__guest_stop(struct reglet__guest *guest, reglet_status status, const
     guest->stop.status = status;
     va_list args;
     va_start(args, format);
-    vsnprintf(guest->stop.message, sizeof guest->stop.message, format, args);
+    reglet__format_line_va(guest->stop.message, sizeof guest->stop.message, format, args);
     va_end(args);
 }
 

@@ -28,7 +28,7 @@ enum reglet__room { REGLET__ROOM_WASI, REGLET__ROOM_HOST, REGLET__ROOM_COUNT };
 struct reglet__stop {
     reglet_status status; /* REGLET_OK: it did not */
     uint32_t exit_code;   /* with REGLET_ERR_EXIT */
-    char message[256];    /* one line; may be empty for TIMEOUT and CANCELLED */
+    char message[1200];   /* one line; may be empty for TIMEOUT and CANCELLED */
 };
 
 struct reglet__guest; /* the engine's; see engine.h for its life */

@@ -202,7 +202,7 @@ void reglet__host_say(const struct reglet__host_request *request, reglet_log_lev
         return;
     host->said++;
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    reglet__format_line_va(text, sizeof text, format, args);
     va_end(args);
     reglet__clean_line(text, strlen(text), line, sizeof line);
     reglet_log_event event = {

@@ -34,7 +34,7 @@ static bool end(struct reglet__guest *guest) {
 
 static bool diverge(struct reglet__replayer *replayer, struct reglet__guest *guest,
                     const struct reglet__asked *asked, const struct reglet__recorded *next) {
-    char difference[200];
+    char difference[1024];
     size_t number = next ? (size_t)(next - replayer->recording->calls) + 1 : replayer->recording->count + 1;
     const char *function = asked->shape ? asked->shape->name : asked->import->name;
     reglet__explain_difference(next, function, asked->in, difference, sizeof difference);

@@ -184,19 +184,17 @@ bool reglet__same_question(const reglet_recording *recording, const struct regle
 
 /* --- For people ------------------------------------------------------------------------------------------- */
 
-enum { SHOWN = 60 };
+/* What differs may be secret, and is redacted as part of the message: so a value is shown whole, or not at all. */
+enum { SHOWN = 256 };
 
-/* A value, as JSON and cut. */
 static void show(const struct reglet__json *value, char *out, size_t size) {
     _cleanup_arena_ struct reglet__arena arena = {0};
     size_t length = 0;
     const char *text = value ? reglet__json_print(&arena, value, &length) : "nothing";
-    if (!text || !value)
-        length = strlen(text = text ? text : "?");
-    size_t shown = length < size ? length : size - 4;
-    while (shown < length && shown > 0 && ((unsigned char)text[shown] & 0xC0) == 0x80)
-        shown--;
-    snprintf(out, size, "%.*s%s", (int)shown, text, shown < length ? "…" : "");
+    if (value && text && length >= size)
+        snprintf(out, size, "%s of %zu bytes", reglet__json_type_name(value->type), length);
+    else
+        snprintf(out, size, "%s", text ? text : "?");
 }
 
 /* What a call is mainly about, or all that it asks. */
@@ -233,8 +231,8 @@ static void explain_member(const struct reglet__recorded *recorded, const char *
     key = key ? key : first_difference(b, a);
     show(key ? reglet__json_get(b, key) : b, is, sizeof is);
     show(key ? reglet__json_get(a, key) : a, was, sizeof was);
-    snprintf(out, size, "%s %s with %s %s, the recording has %s", function, about, key ? key : "request", is,
-             was);
+    reglet__format_line(out, size, "%s %s with %s %s, the recording has %s", function, about,
+                        key ? key : "request", is, was);
 }
 
 void reglet__explain_difference(const struct reglet__recorded *recorded, const char *function,
@@ -242,12 +240,13 @@ void reglet__explain_difference(const struct reglet__recorded *recorded, const c
     char is[SHOWN], was[SHOWN];
     show(subject(in), is, sizeof is);
     if (!recorded) {
-        snprintf(out, size, "%s %s, the recording has no more", function, is);
+        reglet__format_line(out, size, "%s %s, the recording has no more", function, is);
         return;
     }
     show(subject(recorded->in), was, sizeof was);
     if (strcmp(function, recorded->function) == 0 && strcmp(is, was) == 0)
         explain_member(recorded, function, in, is, out, size);
     else
-        snprintf(out, size, "%s %s, the recording has %s %s", function, is, recorded->function, was);
+        reglet__format_line(out, size, "%s %s, the recording has %s %s", function, is, recorded->function,
+                            was);
 }

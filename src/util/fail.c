@@ -28,27 +28,13 @@ static reglet_error *static_error(void) {
     return (reglet_error *)(uintptr_t)&no_memory;
 }
 
-/* Half a secret at the end of a message that was cut would not be known for one. */
-static void drop_last_word(char *text) {
-    size_t size = strlen(text);
-    while (size > 0 && text[size - 1] != ' ')
-        size--;
-    if (size == 0)
-        size = (size_t)snprintf(text, MESSAGE_MAX, "(the message is too long)");
-    text[size] = '\0';
-}
-
 REGLET_PRINTF(6, 0)
 static void make(reglet_error **err, reglet_status code, reglet_domain domain, int error_number,
                  ptrdiff_t offset, const char *format, va_list args) {
     if (!err)
         return;
     char text[MESSAGE_MAX];
-    int length = vsnprintf(text, sizeof text, format, args);
-    if (length < 0)
-        text[0] = '\0';
-    if (length >= MESSAGE_MAX)
-        drop_last_word(text);
+    reglet__format_line_va(text, sizeof text, format, args);
     size_t size = reglet__clean_line_size(strlen(text));
     reglet_error *error = malloc(sizeof *error + size);
     if (!error) {

@@ -131,3 +131,22 @@ size_t reglet__decimal(int64_t value, char out[REGLET__DECIMAL_SIZE]) {
     out[0] = '-';
     return 1 + put_digits(-(uint64_t)value, out + 1);
 }
+
+void reglet__format_line_va(char *out, size_t size, const char *format, va_list args) {
+    int length = vsnprintf(out, size, format, args);
+    size_t kept = size - 1;
+    if (length >= 0 && (size_t)length < size)
+        return;
+    while (length >= 0 && kept > 0 && out[kept - 1] != ' ')
+        kept--;
+    out[length >= 0 ? kept : 0] = '\0';
+    if (!out[0])
+        snprintf(out, size, "(the message is too long)");
+}
+
+void reglet__format_line(char *out, size_t size, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    reglet__format_line_va(out, size, format, args);
+    va_end(args);
+}

@@ -4,6 +4,8 @@
 #ifndef REGLET_UTIL_TEXT_H
 #define REGLET_UTIL_TEXT_H
 
+#include <reglet/base.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -36,6 +38,13 @@ size_t reglet__clean_line(const char *text, size_t size, char *out, size_t out_s
 
 /* A new cleaned copy; NULL without memory. */
 char *reglet__clean_line_dup(const char *text, size_t size);
+
+/*
+ * Formats a line that quotes what others gave. What does not fit is left out from its last space on: half a secret at the end of
+ * a line that was cut would not be known for one.
+ */
+void reglet__format_line(char *out, size_t size, const char *format, ...) REGLET_PRINTF(3, 4);
+void reglet__format_line_va(char *out, size_t size, const char *format, va_list args) REGLET_PRINTF(3, 0);
 
 /* Writes a number in decimal digits, with a NUL behind them; returns their length. */
 enum { REGLET__DECIMAL_SIZE = 21 };

@@ -149,6 +149,16 @@ class Secrets(RecordTest):
 
 
 class Divergence(RecordTest):
+    def test_what_differs_is_told_without_the_secret_in_it(self):
+        """Also where it is so long that it is not told as a whole."""
+        self.record_file("x")
+        for filler in ["", "long/" * 8, "long/" * 20, "long/" * 100]:
+            for shift in range(0, 60, 7):
+                path = "/" + "x" * shift + "/" + filler + TOKEN
+                result = self.reglet("observe", FILE_PLUGIN, f"path={path}", "--replay", "r.jsonl")
+                self.assertIn("[replay]", result.err)
+                self.assertNotIn(TOKEN[:14], result.out + result.err)
+
     def test_another_path_is_told_with_the_call(self):
         path, _ = self.record_file()
         result = self.replay(FILE_PLUGIN, "path=/etc/passwd", code=3)

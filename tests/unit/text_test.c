@@ -47,8 +47,21 @@ static void decimal__writes_what_printf_writes(void **state) {
     assert_string_equal(text, "18446744073709551615");
 }
 
+/* Of a word that does not fit nothing is left: half a secret is none that anybody would know. */
+static void format_line__drops_the_word_that_does_not_fit(void **state) {
+    (void)state;
+    char out[16];
+    reglet__format_line(out, sizeof out, "%s", "one two three f");
+    assert_string_equal(out, "one two three f");
+    reglet__format_line(out, sizeof out, "%s", "one two three fo");
+    assert_string_equal(out, "one two three ");
+    reglet__format_line(out, sizeof out, "%s", "onetwothreefourfive");
+    assert_string_equal(out, "(the message is");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(format_line__drops_the_word_that_does_not_fit),
         cmocka_unit_test(clean_line__escape_sequences_become_visible),
         cmocka_unit_test(clean_line__bidi_marks_become_visible),
         cmocka_unit_test(clean_line__invalid_utf8_becomes_the_replacement),
