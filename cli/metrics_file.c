@@ -31,6 +31,15 @@ static bool write_all(int fd, const char *text, size_t size) {
     return true;
 }
 
+/* One that is there was left by a command that was killed and had the same number: it is nobody's. */
+static int open_temporary(const char *path) {
+    const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+    int fd = open(path, flags, 0666);
+    if (fd < 0 && errno == EEXIST && unlink(path) == 0)
+        fd = open(path, flags, 0666);
+    return fd;
+}
+
 bool metrics_file_write(const char *command, const char *path, const reglet_metrics *metrics) {
     _cleanup_error_ reglet_error *error = NULL;
     char *text = NULL;
@@ -40,7 +49,7 @@ bool metrics_file_write(const char *command, const char *path, const reglet_metr
         return false;
     }
     _cleanup_free_ char *temporary = format_text("%s.%ld.tmp", path, (long)getpid());
-    int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+    int fd = open_temporary(temporary);
     bool ok = fd >= 0 && write_all(fd, text, size) && fsync(fd) == 0 && rename(temporary, path) == 0;
     if (!ok) {
         complain(command, "--metrics: cannot write %s: %s", path, strerror(errno));

@@ -691,6 +691,23 @@ class MetricsTest(BatchTest):
             self.assertEqual(result.code, code)
             self.assertIn(words, result.err)
 
+    def test_what_a_killed_command_left_is_no_obstacle(self):
+        """In a container a command has the same number each time."""
+        script = 'echo half >"$2.$$.tmp" && exec "$1" batch --metrics "$2"'
+        result = subprocess.run(["sh", "-c", script, "sh", REGLET, self.file], input=line(1).encode(), env=self.environment,
+                                cwd=self.scratch, capture_output=True, check=False)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn('reglet_calls_total{plugin="result_is_config",outcome="success"}', self.samples())
+        self.assertEqual([name for name in os.listdir(self.scratch) if name.endswith(".tmp")], [])
+
+    def test_a_plugin_does_not_reach_the_file(self):
+        with open(self.file, "w", encoding="utf-8") as file:
+            file.write("as it was")
+        config = self.write("c.yaml", f"plugins: {{relay: {{capabilities: ['fs:write:{self.scratch}/**']}}}}\n")
+        values = {"function": "fs_write", "request": {"path": self.file, "content": "", "mode": "truncate"}}
+        request = json.dumps({"id": 1, "plugin": guest("relay"), "values": values}) + "\n"
+        self.assertIn("EACCES", self.batch(request, "--metrics", self.file, "--config", config).out)
+
     def test_a_symlink_is_not_followed(self):
         target = os.path.join(self.scratch, "target")
         os.symlink(target, self.file)
