@@ -117,8 +117,7 @@ static void keep(struct audit *audit, const reglet_audit_record *record) {
         audit->room = audit->room ? 2 * audit->room : 64;
         audit->kept = grow(audit->kept, audit->room, sizeof *audit->kept);
     }
-    audit->kept[audit->count++] = (struct audited){.call = record->call,
-                                                   .function = copy(record->function),
+    audit->kept[audit->count++] = (struct audited){.function = copy(record->function),
                                                    .kind = copy(record->kind),
                                                    .asked = copy(record->asked),
                                                    .allowed = record->allowed,
@@ -171,7 +170,7 @@ void audit_record(void *user_data, const reglet_audit_record *record) {
     struct audit *audit = user_data;
     if (audit->fd >= 0)
         write_line(audit, record);
-    if (audit->keeps)
+    if (audit->keeps && record->observing)
         keep(audit, record);
 }
 

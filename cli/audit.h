@@ -9,7 +9,6 @@
 
 /* One record that was kept. */
 struct audited {
-    uint64_t call;
     char *function, *kind, *asked;
     bool allowed;
     char *rule, *reason, *grant; /* or NULL */
@@ -31,7 +30,7 @@ void audit_cancels(struct audit *audit, reglet_cancel_token *token);
 /* A reglet_audit_fn; its user data is a struct audit. Any thread. */
 void audit_record(void *user_data, const reglet_audit_record *record);
 
-/* The records that were kept, in their order, for --explain and --learn; at most AUDIT_KEPT, and how many more there were. */
+/* The records of observations that were kept, in their order, for --explain and --learn; at most AUDIT_KEPT, and how many more there were. */
 enum { AUDIT_KEPT = 10000 };
 const struct audited *audit_kept(const struct audit *audit, size_t *count, uint64_t *left_out);
 

@@ -8,16 +8,6 @@
 
 #include <string.h>
 
-/* Kept records of one call stand together, and the last of them are of the last call: describing the plugin is another. */
-static const struct audited *last_call(const struct audit *audit, size_t *count, uint64_t *left_out) {
-    const struct audited *kept = audit_kept(audit, count, left_out);
-    size_t first = *count;
-    while (first > 0 && kept[first - 1].call == kept[*count - 1].call)
-        first--;
-    *count -= first;
-    return kept + first;
-}
-
 /* ---- --explain ---- */
 
 /* The columns that can be long come last: on a narrow terminal they run over its edge, and the others stay aligned. */
@@ -43,7 +33,7 @@ void explain_decisions(const struct audit *audit, FILE *out) {
     struct table table = {.columns = ARRAY_LEN(heads)};
     size_t count;
     uint64_t left_out;
-    const struct audited *audited = last_call(audit, &count, &left_out);
+    const struct audited *audited = audit_kept(audit, &count, &left_out);
     for (size_t i = 0; i < ARRAY_LEN(heads); i++)
         table_add_text(&table, heads[i]);
     for (size_t i = 0; i < count; i++)
@@ -174,7 +164,7 @@ int learn_grants(const struct session *session) {
     const reglet_grants *grants = NULL;
     size_t count, learned = 0;
     uint64_t left_out;
-    const struct audited *audited = last_call(session->audit, &count, &left_out);
+    const struct audited *audited = audit_kept(session->audit, &count, &left_out);
     struct lesson *lessons = allocate(count * sizeof *lessons);
     for (size_t i = 0; i < count; i++)
         if (!audited[i].allowed)

@@ -31,6 +31,7 @@ typedef struct reglet_audit_record {
     uint64_t
         bytes_in; /**< bytes that the plugin received by it: of a file, a connection, a command's output */
     uint64_t bytes_out; /**< bytes that the plugin sent by it */
+    bool observing;     /**< an observation asked; else the plugin was asked about itself, or a command ran */
 } reglet_audit_record;
 
 /**

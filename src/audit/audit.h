@@ -16,7 +16,8 @@ struct reglet__audit {
     void *user_data;
     reglet_redactor *redactor; /* borrowed; NULL: there is no memory for one, and nothing is shown */
     const char *plugin;
-    uint64_t call; /* its number */
+    uint64_t call;  /* its number */
+    bool observing; /* set by who began it */
     uint64_t number;
     struct reglet__buf raw, shown; /* the texts of one record, kept for the memory of the next */
     struct reglet__redact_spans spans;

@@ -166,7 +166,8 @@ void reglet__audit_record(struct reglet__audit *audit, const char *request_id,
                                   .reason = decided->decision.reason,
                                   .duration_ns = decided->duration_ns,
                                   .bytes_in = decided->bytes_in,
-                                  .bytes_out = decided->bytes_out};
+                                  .bytes_out = decided->bytes_out,
+                                  .observing = audit->observing};
     struct text texts[TEXTS] = {{.out = &record.request_id, .raw = request_id},
                                 {.out = &record.asked, .raw = asked},
                                 {.out = &record.rule, .raw = decided->decision.rule},

@@ -92,6 +92,7 @@ static void open_decisions(struct call *call) {
     if (runtime->audit)
         reglet__audit_begin(&call->audit, runtime->audit, runtime->audit_user_data,
                             reglet__runtime_redactor(runtime), plugin->name);
+    call->audit.observing = call->setup->observes;
     call->decisions.sink = (struct reglet__decided_sink){decided, call, runtime->audit != NULL};
 }
 

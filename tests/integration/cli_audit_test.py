@@ -151,6 +151,14 @@ class Explaining(AuditTest):
     def test_nothing_asked_is_said(self):
         self.assertEqual(self.reglet("observe", guest("counter"), "--explain", "-q").err, "It asked for nothing outside.\n")
 
+    def test_what_was_asked_before_the_observation_is_not_shown(self):
+        config = self.write("config.yaml", "capabilities: ['env:HOME']\n")
+        for options in (["--check"], ["--config", config]):
+            result = self.reglet("observe", guest("asks_before"), "--explain", "-q", "--audit", "audit", *options)
+            self.assertEqual(result.err, "It asked for nothing outside.\n")
+            self.assertEqual({line["asked"] for line in self.lines()}, {"HOME"})
+            os.remove(self.path("audit"))
+
 
 class Learning(AuditTest):
     def learn(self, function, request, *options):
