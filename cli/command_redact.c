@@ -316,7 +316,7 @@ static int make_redactor(struct redaction *redaction) {
     for (size_t i = 0; i < config.warnings.count && options->verbosity != QUIET; i++)
         complain(NULL, "warn: %s", config.warnings.items[i]);
     if (code == EXIT_OK)
-        code = redaction_make(&config, options, &redaction->redactor, &message);
+        code = redaction_make(&config, options, &redaction->redactor, NULL, &message);
     if (code != EXIT_OK)
         complain(options->command->name, "%s", message);
     config_file_clear(&config);

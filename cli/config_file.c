@@ -118,6 +118,18 @@ static void clear_text(struct config_text *text) {
         free_secret(text->text, strlen(text->text));
 }
 
+static void forget_text(struct config_text *text) {
+    if (text->text)
+        explicit_bzero(text->text, strlen(text->text));
+}
+
+void config_file_forget_secrets(struct config_file *config) {
+    struct config_texts *secrets = &config->redaction.local_secrets;
+    for (size_t i = 0; i < secrets->count; i++)
+        forget_text(&secrets->items[i]);
+    forget_text(&config->redaction.salt);
+}
+
 static void clear_texts(struct config_texts *texts) {
     for (size_t i = 0; i < texts->count; i++)
         clear_text(&texts->items[i]);

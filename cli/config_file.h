@@ -83,6 +83,9 @@ const char *security_level_name(reglet_security_level level);
 /* Puts what "limits" says into the options, and nothing else. */
 void config_apply_limits(const struct config_file *config, reglet_runtime_options *options);
 
+/* Wipes the known values and the salt: whoever needs them has them by now. Texts are empty then. */
+void config_file_forget_secrets(struct config_file *config);
+
 const struct config_plugin *config_file_plugin(const struct config_file *config, const char *name);
 void config_file_clear(struct config_file *config);
 

@@ -256,12 +256,14 @@ static bool is_default(const struct parts *parts) {
 }
 
 int redaction_make(const struct config_file *config, const struct options *options, reglet_redactor **out,
-                   char **message) {
+                   struct string_list *secret_files, char **message) {
     struct parts parts = {0};
     collect(&parts, config, options);
     int code = find_secrets(&parts, message);
     if (code == EXIT_OK && !is_default(&parts))
         code = make(&parts, out, message);
+    for (size_t i = 0; secret_files && i < parts.files.count; i++)
+        string_list_add(secret_files, resolve(&parts.files.items[i]));
     clear_parts(&parts);
     return code;
 }

@@ -76,7 +76,9 @@ static int read_config(struct session *session, const struct options *options) {
 
 static int make_redactor(struct session *session, const struct options *options) {
     _cleanup_free_ char *message = NULL;
-    int code = redaction_make(&session->config, options, &session->redactor, &message);
+    int code =
+        redaction_make(&session->config, options, &session->redactor, &session->secret_files, &message);
+    config_file_forget_secrets(&session->config);
     if (code != EXIT_OK)
         complain(options->command->name, "%s", message);
     return code;
@@ -120,7 +122,7 @@ static void list_protected(const struct session *session, const struct options *
                            struct string_list *out) {
     static const char *const places[][2] = {{"XDG_CONFIG_HOME", "reglet"}, {"HOME", ".reglet"}};
     const char *const files[] = {session->config.path, options->record_path, options->replay_path,
-                                 options->ca_file, options->audit_path};
+                                 options->ca_file,     options->audit_path,  options->metrics_path};
     for (size_t i = 0; i < ARRAY_LEN(places); i++) {
         const char *directory = getenv(places[i][0]);
         if (directory && *directory == '/')
@@ -129,6 +131,10 @@ static void list_protected(const struct session *session, const struct options *
     for (size_t i = 0; i < ARRAY_LEN(files); i++)
         if (files[i])
             string_list_add(out, copy_text(files[i], strlen(files[i])));
+    /* Who writes a secret anew takes it out of what is redacted. Rule files the library protects by itself. */
+    for (size_t i = 0; i < session->secret_files.count; i++)
+        string_list_add(out,
+                        copy_text(session->secret_files.items[i], strlen(session->secret_files.items[i])));
 }
 
 /* Relative to where the command was started, as every path on its line. */
@@ -369,6 +375,7 @@ int session_close(struct session *session, int code) {
     reglet_metrics_unref(session->metrics);
     reglet_cancel_token_unref(session->cancel);
     config_file_clear(&session->config);
+    string_list_clear(&session->secret_files);
     return audit_close(session->audit, code);
 }
 

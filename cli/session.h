@@ -19,11 +19,12 @@ struct loaded {
 struct session {
     struct config_file config;
     enum verbosity verbosity;
-    reglet_cancel_token *cancel; /* cancelled by the first Ctrl-C or SIGTERM */
-    reglet_cache *cache;         /* of --cache-dir and --no-cache; NULL: the one in the usual place */
-    reglet_redactor *redactor;   /* of the configuration; NULL: the library's own */
-    reglet_metrics *metrics;     /* of --metrics; NULL: nobody asks */
-    struct audit *audit;         /* NULL: nobody wants records */
+    reglet_cancel_token *cancel;     /* cancelled by the first Ctrl-C or SIGTERM */
+    reglet_cache *cache;             /* of --cache-dir and --no-cache; NULL: the one in the usual place */
+    reglet_redactor *redactor;       /* of the configuration; NULL: the library's own */
+    struct string_list secret_files; /* that known values came from */
+    reglet_metrics *metrics;         /* of --metrics; NULL: nobody asks */
+    struct audit *audit;             /* NULL: nobody wants records */
     reglet_call_options call;
     struct loaded loaded;
     reglet_plugin *plugin; /* of `loaded` */

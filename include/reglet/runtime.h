@@ -225,7 +225,8 @@ typedef struct reglet_runtime_options {
  * @param options  NULL is the same as all zero
  * @param out      receives the runtime, to be freed with reglet_runtime_free(); untouched on failure
  * @return REGLET_OK; REGLET_ERR_INVALID_GRANT (which grant, of which plugin, at which character);
- *         REGLET_ERR_INVALID_ARGUMENT (which option, and what it may be); REGLET_ERR_UNSUPPORTED;
+ *         REGLET_ERR_INVALID_ARGUMENT (which option, and what it may be); REGLET_ERR_UNSUPPORTED (the
+ *         processor, or the engine; on x86-64 redaction needs SSE4.2);
  *         REGLET_ERR_IO (no descriptor is left); REGLET_ERR_NO_MEMORY
  */
 REGLET_API reglet_status reglet_runtime_new(const reglet_runtime_options *options, reglet_runtime **out,

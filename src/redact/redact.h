@@ -50,6 +50,12 @@ enum { REGLET__REDACT_REPLACEMENT_SIZE = 48 };
 size_t reglet__redact_replacement(const reglet_redactor *redactor, const void *secret, size_t size,
                                   char out[REGLET__REDACT_REPLACEMENT_SIZE]);
 
+/* Whether this processor can do it at all. UNSUPPORTED. */
+reglet_status reglet__redact_supported(reglet_error **err);
+
+/* The rule files that the redactor was made of: absolute, NULL-terminated; NULL: none. */
+const char *const *reglet__redactor_files(const reglet_redactor *redactor);
+
 /* A number that changes when a known value is added: as long as it stays, a text without a secret has none. */
 uint64_t reglet__redact_edition(reglet_redactor *redactor);
 

@@ -338,6 +338,10 @@ reglet_status reglet__redactor_default(reglet_redactor **out, reglet_error **err
     return status;
 }
 
+const char *const *reglet__redactor_files(const reglet_redactor *redactor) {
+    return redactor->file.files;
+}
+
 /* ---- rules and counters, by number ---- */
 
 size_t reglet_redactor_rule_count(const reglet_redactor *redactor) {

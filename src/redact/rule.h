@@ -36,6 +36,7 @@ struct reglet__rule_file {
     size_t count;
     const struct reglet__rule_exception *exceptions; /* for every rule, also built-in ones */
     size_t exception_count;
+    const char *const *files;    /* NULL-terminated: what was read, absolute; or NULL */
     const char *const *disabled; /* NULL-terminated identifiers of built-in rules that do not hold; or NULL */
     void *memory;
 };
@@ -43,7 +44,7 @@ struct reglet__rule_file {
 /*
  * Reads a rule file in gitleaks' TOML format. What says where a text comes from (paths, commits) has no meaning here: rules
  * that have nothing else are left out. INVALID_ARGUMENT: the file, line and what is wrong there, or the rule that has no
- * sense; IO; NO_MEMORY. Afterwards: reglet__rule_file_clear().
+ * sense; IO, also where others may write a file: they would decide what is secret; NO_MEMORY. Afterwards: reglet__rule_file_clear().
  */
 reglet_status reglet__rule_file_read(const char *path, struct reglet__rule_file *out, reglet_error **err);
 /* The same from memory; `name` is for messages, and where further files are looked for. */

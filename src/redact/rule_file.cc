@@ -55,6 +55,7 @@ struct Document {
     std::string path; /* of the file that is extended */
     unsigned path_line = 0;
     bool builtin = false; /* extends the built-in rules */
+    Strings files;        /* absolute: those that it extends */
 };
 
 bool same(std::string_view a, const char *b) {
@@ -468,6 +469,7 @@ void hand_out(const Document &document, reglet__rule_file *out) {
             memory->keep(rule);
     const std::vector<reglet__rule_exception> &global = memory->keep(document.exceptions);
     *out = {};
+    out->files = memory->keep(document.files);
     out->disabled = document.builtin ? memory->keep(document.disabled) : nullptr;
     out->rules = memory->rules.data();
     out->count = memory->rules.size();
@@ -496,6 +498,30 @@ reglet_status too_large(const char *path, reglet_error **err) {
                         "the rule file %s is larger than %d bytes", path, (int)REGLET__MAX_RULE_FILE_BYTES);
 }
 
+std::string absolute(const char *path) {
+    if (path[0] == '/')
+        return path;
+    std::unique_ptr<char, decltype(&std::free)> here(getcwd(nullptr, 0), &std::free);
+    return here ? std::string(here.get()) + "/" + path : path;
+}
+
+/* Whoever can write the rules decides what is shown. */
+reglet_status check_trust(const char *path, const struct stat &st, reglet_error **err) {
+    if (!S_ISREG(st.st_mode))
+        return reglet__fail(err, REGLET_ERR_IO, REGLET_DOMAIN_RUNTIME,
+                            "the rule file %s cannot be read: it is no regular file", path);
+    if (st.st_uid != geteuid() && st.st_uid != 0)
+        return reglet__fail(err, REGLET_ERR_IO, REGLET_DOMAIN_RUNTIME,
+                            "the rule file %s belongs to another user (uid %lu), who would decide what is "
+                            "secret; copy it, or chown it to yourself",
+                            path, (unsigned long)st.st_uid);
+    if (st.st_mode & (S_IWGRP | S_IWOTH))
+        return reglet__fail(err, REGLET_ERR_IO, REGLET_DOMAIN_RUNTIME,
+                            "the rule file %s can be written by others (mode %04o): run chmod go-w on it",
+                            path, (unsigned)(st.st_mode & 07777));
+    return REGLET_OK;
+}
+
 reglet_status read_file(const char *path, std::string &out, reglet_error **err) {
     Descriptor file;
     struct stat st;
@@ -503,9 +529,9 @@ reglet_status read_file(const char *path, std::string &out, reglet_error **err) 
     file.fd = reglet__sys_openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0);
     if (file.fd < 0 || fstat(file.fd, &st) != 0)
         return cannot_read(path, errno, err);
-    if (!S_ISREG(st.st_mode))
-        return reglet__fail(err, REGLET_ERR_IO, REGLET_DOMAIN_RUNTIME,
-                            "the rule file %s cannot be read: it is no regular file", path);
+    reglet_status trusted = check_trust(path, st, err);
+    if (trusted != REGLET_OK)
+        return trusted;
     for (char piece[4096];;) {
         ssize_t n = read(file.fd, piece, sizeof piece);
         if (n < 0 && errno == EINTR)
@@ -546,6 +572,8 @@ reglet_status parse(const char *name, std::string_view text, int depth, Document
         if (status != REGLET_OK)
             return status;
         extend_with(out, base);
+        out.files.push_back(absolute(path.c_str()));
+        out.files.insert(out.files.end(), base.files.begin(), base.files.end());
     }
     if (depth == 0 && out.builtin)
         extend_with_builtin(out);
@@ -559,6 +587,7 @@ reglet_status parse(const char *name, std::string_view text, int depth, Document
 extern "C" reglet_status reglet__rule_file_parse(const char *name, const char *text, size_t size,
                                                  struct reglet__rule_file *out, reglet_error **err) try {
     Document document;
+    document.files.push_back(absolute(name));
     reglet_status status = parse(name, std::string_view(text, size), 0, document, err);
     if (status == REGLET_OK)
         hand_out(document, out);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "redact/compile.h"
+#include "redact/redact.h"
 #include "util/cleanup.h"
 #include "util/fail.h"
 
@@ -130,13 +131,20 @@ static reglet_status make(const struct making *making, const struct reglet__rule
     return status == REGLET_OK ? compile(making, rules) : status;
 }
 
+reglet_status reglet__redact_supported(reglet_error **err) {
+    if (hs_valid_platform() == HS_SUCCESS)
+        return REGLET_OK;
+    return reglet__fail(
+        err, REGLET_ERR_UNSUPPORTED, REGLET_DOMAIN_RUNTIME,
+        "redaction needs a processor with the instructions of the Vectorscan library (x86-64: SSE4.2)");
+}
+
 reglet_status reglet__ruleset_new(const struct reglet__rule *rules, size_t count,
                                   const struct reglet__rule_database *built, reglet__ruleset_name_fn name,
                                   struct reglet__ruleset **out, reglet_error **err) {
-    if (hs_valid_platform() != HS_SUCCESS)
-        return reglet__fail(
-            err, REGLET_ERR_UNSUPPORTED, REGLET_DOMAIN_RUNTIME,
-            "redaction needs a processor with the instructions of the Vectorscan library (x86-64: SSE4.2)");
+    reglet_status supported = reglet__redact_supported(err);
+    if (supported != REGLET_OK)
+        return supported;
     _cleanup_(reglet__ruleset_free_p)
     struct reglet__ruleset *set = allocate(rules, count);
     if (!set)

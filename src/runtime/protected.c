@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "redact/redact.h"
 #include "runtime/internal.h"
 #include "util/cleanup.h"
 #include "util/fail.h"
@@ -31,6 +32,15 @@ static reglet_status protect_caches(reglet_runtime *runtime) {
     return status;
 }
 
+/* Who writes the rules of the redactor takes rules out of it, for the next time that it is made. */
+static reglet_status protect_rules(const reglet_redactor *redactor, reglet_runtime *runtime) {
+    const char *const *files = redactor ? reglet__redactor_files(redactor) : NULL;
+    reglet_status status = REGLET_OK;
+    for (; files && *files && status != REGLET_ERR_NO_MEMORY; files++)
+        status = reglet__wasi_resolve_path(*files, runtime->working_directory, keep, runtime);
+    return status;
+}
+
 /* The links on the way as well as what they lead to: a plugin must not put another in the place of one. */
 reglet_status reglet__take_protected_paths(const reglet_runtime_options *options, reglet_runtime *runtime,
                                            reglet_error **err) {
@@ -50,5 +60,7 @@ reglet_status reglet__take_protected_paths(const reglet_runtime_options *options
                 "runtime options: protected path %zu (\"%s\") should name a file or a directory", i,
                 path ? path : "");
     }
+    if (protect_rules(options->redactor, runtime) == REGLET_ERR_NO_MEMORY)
+        return reglet__fail_memory(err);
     return protect_caches(runtime) == REGLET_ERR_NO_MEMORY ? reglet__fail_memory(err) : REGLET_OK;
 }

@@ -41,7 +41,7 @@ void reglet__runtime_say(const reglet_runtime *runtime, reglet_log_level level, 
     if (!runtime->log)
         return;
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    reglet__format_line_va(text, sizeof text, format, args);
     va_end(args);
     reglet__clean_line(text, strlen(text), line, sizeof line);
     _cleanup_free_ char *shown = NULL;
@@ -274,6 +274,9 @@ static reglet_status configure(reglet_runtime *runtime, const reglet_runtime_opt
         take_strings, reglet__take_grants, take_cache, reglet__take_metrics, reglet__take_protected_paths};
     /* First of all: it takes over what belongs to the functions of the embedder. */
     reglet_status status = take_host_functions(options, runtime, err);
+    /* Said now: a call could only say that nothing of it can be shown. */
+    if (status == REGLET_OK)
+        status = reglet__redact_supported(err);
     if (status == REGLET_OK)
         status = take_limits(options, &runtime->limits, err);
     for (size_t i = 0; i < ARRAY_LEN(steps) && status == REGLET_OK; i++)

@@ -268,6 +268,24 @@ class Configuration(RedactTest):
             self.assertEqual(result.out, "")
             self.assertTrue(result.err.startswith(f"reglet redact: {config}{expected}"), result.err)
 
+    def test_a_plugin_does_not_reach_what_redaction_is_made_of(self):
+        files = {name: self.write(f"conf/{name}", text, 0o600) for name, text in [
+            ("base.toml", "[[rules]]\nid = 'x'\nregex = '''x-[0-9]{6}'''\n"), ("rules.toml", "[extend]\npath = 'base.toml'\n"),
+            ("secret", "a-known-secret\n"), ("other", "as it was")]}
+        files["rules.toml"] = self.write("conf/rules.toml", f"[extend]\npath = '{files['base.toml']}'\n", 0o600)
+        config = self.write("conf/config.yaml", "redaction: {rules_file: rules.toml}\nsensitive_data: {secrets: {files: [secret]}}\n"
+                            f"plugins: {{relay: {{capabilities: ['fs:write:{self.scratch}/**']}}}}\n", 0o600)
+        for name, path in files.items():
+            request = json.dumps({"path": path, "content": "", "mode": "truncate"})
+            result = self.reglet("observe", guest("relay"), "function=fs_write", "request:=" + request, "--config", config, "-q")
+            self.assertEqual("EACCES" in result.out, name != "other", result.out + result.err)
+            self.assertEqual(os.path.getsize(path) > 0, name != "other")
+
+    def test_a_rule_file_that_others_can_write_is_refused(self):
+        self.write("conf/rules.toml", "", 0o666)
+        result = self.configured("text", "redaction: {rules_file: rules.toml}\n", code=2)
+        self.assertIn("can be written by others (mode 0666): run chmod go-w on it", result.err)
+
     def test_no_message_has_the_secret(self):
         for lines in ("sensitive_data: {secrets: {local: hunter2-hunter2}}\n",
                       "redaction: {hash_mode: {enabled: true, salt: hunter2}}\n",

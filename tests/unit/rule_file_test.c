@@ -1,4 +1,5 @@
 #define _GNU_SOURCE
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -20,6 +21,7 @@ static struct reglet__rule_file parse(const char *text) {
 static struct reglet__rule_file read_file(const char *path) {
     struct reglet__rule_file file;
     reglet_error *error = NULL;
+    (void)chmod(path, 0644); /* a checkout may have been made with another umask */
     if (reglet__rule_file_read(path, &file, &error) != REGLET_OK)
         fail_msg("%s", reglet_error_message(error));
     return file;
@@ -47,6 +49,51 @@ static void assert_refused(const char *text, const char *message) {
     assert_string_equal(reglet_error_message(error), message);
     assert_int_equal(file.count, 77);
     reglet_error_free(error);
+}
+
+/* --- whose it is --- */
+
+/* Whoever can write the rules decides what is shown: such a file is refused, and so is one that it extends. */
+static void file__that_others_may_write_is_refused(void **state) {
+    (void)state;
+    char directory[] = "/tmp/reglet-rules-XXXXXX", base[64], top[64];
+    static const char rules[] = "[[rules]]\nid = \"x\"\nregex = \"ex_[0-9]{4}\"\n",
+                      extends[] = "[extend]\npath = \"base.toml\"\n";
+    assert_non_null(mkdtemp(directory));
+    snprintf(base, sizeof base, "%s/base.toml", directory);
+    snprintf(top, sizeof top, "%s/top.toml", directory);
+    const char *const texts[] = {rules, extends}, *const paths[] = {base, top};
+    for (size_t i = 0; i < 2; i++) {
+        FILE *out = fopen(paths[i], "w");
+        assert_non_null(out);
+        fputs(texts[i], out);
+        fclose(out);
+    }
+    static const struct {
+        mode_t base, top;
+        const char *refused;
+    } cases[] = {{0644, 0600, NULL}, {0666, 0600, "base"}, {0620, 0600, "base"}, {0600, 0602, "top"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct reglet__rule_file file = {0};
+        reglet_error *error = NULL;
+        assert_int_equal(chmod(base, cases[i].base), 0);
+        assert_int_equal(chmod(top, cases[i].top), 0);
+        reglet_status status = reglet__rule_file_read(top, &file, &error);
+        assert_int_equal(status, cases[i].refused ? REGLET_ERR_IO : REGLET_OK);
+        if (cases[i].refused) {
+            assert_non_null(strstr(reglet_error_message(error), cases[i].refused));
+            assert_non_null(strstr(reglet_error_message(error), "can be written by others"));
+        } else {
+            assert_string_equal(file.files[0], top);
+            assert_string_equal(file.files[1], base);
+            assert_null(file.files[2]);
+        }
+        reglet_error_free(error);
+        reglet__rule_file_clear(&file);
+    }
+    unlink(base);
+    unlink(top);
+    rmdir(directory);
 }
 
 /* --- what is read --- */
@@ -229,6 +276,7 @@ static void file__that_is_too_large_is_refused(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(file__that_others_may_write_is_refused),
         cmocka_unit_test(file__every_key_is_read),
         cmocka_unit_test(file__keys_are_read_without_regard_to_case),
         cmocka_unit_test(allowlist__of_places_alone_or_as_a_condition_lets_nothing_through),

@@ -241,6 +241,28 @@ ssize_t __wrap_reglet__sys_readlinkat(int dir, const char *path, char *out, size
     return -1;
 }
 
+static int platform_error;
+int __real_hs_valid_platform(void);
+int __wrap_hs_valid_platform(void);
+
+int __wrap_hs_valid_platform(void) {
+    return platform_error ? platform_error : __real_hs_valid_platform();
+}
+
+/* Without the instructions nothing could be shown, and a call could not say why. */
+static void runtime__processor_that_cannot_redact_is_named(void **state) {
+    (void)state;
+    enum { HS_ARCH_ERROR = -11 };
+    reglet_runtime *runtime = NULL;
+    reglet_error *error = NULL;
+    platform_error = HS_ARCH_ERROR;
+    assert_int_equal(reglet_runtime_new(NULL, &runtime, &error), REGLET_ERR_UNSUPPORTED);
+    assert_non_null(strstr(reglet_error_message(error), "SSE4.2"));
+    assert_null(runtime);
+    reglet_error_free(error);
+    platform_error = 0;
+}
+
 static void observe_hosts(char *json, size_t size) {
     const reglet_grant grant = {"file", "fs:read:/etc/hosts"};
     reglet_runtime_options options = REGLET_RUNTIME_OPTIONS_INIT;
@@ -425,6 +447,7 @@ static void code_in_files__every_descriptor_may_be_the_last(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(runtime__processor_that_cannot_redact_is_named),
         cmocka_unit_test(runtime__no_descriptor_left_is_an_error_and_may_pass),
         cmocka_unit_test(files__kernel_that_cannot_resolve_refuses),
         cmocka_unit_test(load__no_descriptor_left_is_an_error),
