@@ -75,7 +75,7 @@ static int open_file(const struct options *options, struct audit *audit) {
     return end_last_line(audit->fd) ? EXIT_OK : refuse(options, path, strerror(errno));
 }
 
-/* What is not recorded is not done: the calls end. */
+/* What it tells of was done; nothing more is: the calls end. */
 static void lose(struct audit *audit, int error) {
     int none = 0;
     if (!atomic_compare_exchange_strong(&audit->error, &none, error))

@@ -24,7 +24,7 @@ struct audit;
  */
 int audit_open(const struct options *options, struct audit **out);
 
-/* When a line cannot be written, that is said once, and the token is cancelled: what is not recorded is not done. */
+/* When a line cannot be written, that is said once, and the token is cancelled: nothing more is done. */
 void audit_cancels(struct audit *audit, reglet_cancel_token *token);
 
 /* A reglet_audit_fn; its user data is a struct audit. Any thread. */

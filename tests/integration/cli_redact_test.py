@@ -317,5 +317,56 @@ class Configuration(RedactTest):
                                          "is not set\n")
 
 
+class Exits(RedactTest):
+    """One known secret in all that a plugin can say, and found at no exit of the command."""
+
+    def setUp(self):
+        super().setUp()
+        self.environment["APP_TOKEN"] = SECRET
+        self.config = self.write("conf/config.yaml", "sensitive_data: {secrets: {env: [APP_TOKEN]}}\n", 0o600)
+
+    def exit(self, *arguments, **options):
+        """Both streams."""
+        result = self.reglet(*arguments, "--config", self.config, **options)
+        return result.out + result.err
+
+    def assert_gone(self, text, least=1):
+        for form in (SECRET, SECRET.replace("/", "\\/"), SECRET[:10], SECRET[-10:]):
+            self.assertNotIn(form, text)
+        self.assertGreaterEqual(text.count("[REDACTED]"), least, text)
+
+    def said(self):
+        log = {"level": "INFO", "message": SECRET, "attrs": [{"key": SECRET, "type": "group", "value": [
+            {"key": "k", "type": "string", "value": SECRET}]}], "context": {"request_id": SECRET}}
+        return json.dumps([{"stdout": SECRET + "\n"}, {"stderr": SECRET + "\n"}, {"log": log}, {"open": "/" + SECRET},
+                           {"http": {"method": "GET", "url": f"https://x.test/{SECRET}"}}])
+
+    def test_events_of_a_call(self):
+        for options in ([], ["--log-format", "json"], ["-v"]):
+            self.assert_gone(self.exit("observe", guest("teller"), "steps:=" + self.said(), *options), 7)
+
+    def test_records_tables_and_lessons(self):
+        for options in (["--explain"], ["--learn"], ["--audit", "audit"]):
+            self.assert_gone(self.exit("observe", guest("teller"), "steps:=" + self.said(), *options))
+        with open(os.path.join(self.scratch, "audit"), encoding="utf-8") as file:
+            self.assert_gone(file.read(), 2)
+
+    def test_results_of_a_batch(self):
+        values = {"status": True, "data": {SECRET: SECRET}, "raw": SECRET}
+        request = json.dumps({"id": 1, "plugin": guest("result_is_config"), "values": values}) + "\n"
+        self.assert_gone(self.exit("batch", input=request.encode()), 3)
+        request = json.dumps({"id": 1, "plugin": guest("teller"), "values": {"steps": json.loads(self.said())}}) + "\n"
+        self.assert_gone(self.exit("batch", "--log-format", "json", input=request.encode()), 3)
+
+    def test_what_a_replay_says(self):
+        self.exit("observe", guest("teller"), 'steps:=[{"open": "/x"}]', "--record", "r")
+        self.assert_gone(self.exit("observe", guest("teller"), "steps:=" + json.dumps([{"open": "/" + SECRET}]), "--replay", "r"))
+
+    def test_a_recording(self):
+        self.exit("observe", guest("teller"), "steps:=" + self.said(), "--record", "r")
+        with open(os.path.join(self.scratch, "r"), encoding="utf-8") as file:
+            self.assert_gone(file.read(), 3)
+
+
 if __name__ == "__main__":
     unittest.main()

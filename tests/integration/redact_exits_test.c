@@ -1,7 +1,8 @@
 /*
- * One known secret and one credential, sent down every exit that there is, and found at none.
+ * One known secret and one credential, sent down the exits of the library, and found at none.
  *
- * Exits with tests of their own: audit records (audit_test.c) and recordings (recording_test.c).
+ * Exits with tests of their own: audit records (audit_test.c), recordings (recording_hide_test.c), and all that the command
+ * writes (class Exits of cli_redact_test.py).
  */
 #define _GNU_SOURCE
 #include <stdio.h>

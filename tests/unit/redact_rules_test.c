@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "redact/scan.h"
 #include "tests/unit/harmless.h"
@@ -245,12 +246,67 @@ static int close_finder(void **state) {
     return 0;
 }
 
+/* --- time --- */
+
+static double time_of(struct finder *finder, const char *piece, size_t size) {
+    size_t length = strlen(piece);
+    char *text = malloc(size + 1);
+    assert_non_null(text);
+    for (size_t i = 0; i < size; i++)
+        text[i] = piece[i % length];
+    text[size] = '\0';
+    struct timespec begun, ended;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &begun);
+    find(finder, text);
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ended);
+    free(text);
+    return (double)(ended.tv_sec - begun.tv_sec) + (double)(ended.tv_nsec - begun.tv_nsec) / 1e9;
+}
+
+/* Four times the text may take some four times as long; sixteen times is what a quadratic search takes. */
+static void assert_linear(struct finder *finder, const char *id, const char *piece) {
+    enum { SIZE = 16 << 10 };
+    double one = 0, four = 0;
+    for (int attempt = 0; attempt < 4; attempt++) {
+        one = time_of(finder, piece, SIZE);
+        four = time_of(finder, piece, 4 * SIZE);
+        if (four <= 8 * one + 0.002)
+            return;
+    }
+    fail_msg("%s: \"%s\" over and over takes %.1f ms, four times as much %.1f ms", id, piece, one * 1e3,
+             four * 1e3);
+}
+
+/* What a rule finds, what it nearly finds, and what it begins with, without an end. */
+static void rules__take_linear_time_on_texts_made_for_them(void **state) {
+    struct finder *finder = *state;
+    for (size_t i = 0; i < ARRAY_LEN(examples); i++) {
+        const struct example *example = &examples[i];
+        const char *word = reglet__builtin_rules[i].keywords[0];
+        size_t half = strlen(example->secret) / 2;
+        char *pieces[6];
+        assert_true(asprintf(&pieces[0], "%s%s%s", example->before, example->secret, example->after) > 0);
+        assert_true(asprintf(&pieces[1], "%s", example->near_miss) > 0);
+        assert_true(asprintf(&pieces[2], "%s%.*s", example->before, (int)half, example->secret) > 0);
+        assert_true(asprintf(&pieces[3], "%s", word) > 0);
+        assert_true(asprintf(&pieces[4], "%s=", word) > 0);
+        assert_true(asprintf(&pieces[5], "%s: \"", word) > 0);
+        use_only(finder, i);
+        for (size_t k = 0; k < ARRAY_LEN(pieces); k++) {
+            assert_linear(finder, example->id, pieces[k]);
+            free(pieces[k]);
+        }
+    }
+    use_all(finder);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rules__are_at_least_150),
         cmocka_unit_test(rules__have_identifiers_of_their_own),
         cmocka_unit_test(rules__name_their_source_and_a_keyword_of_their_sample),
         cmocka_unit_test(rules__find_exactly_the_secret_wherever_it_stands),
+        cmocka_unit_test(rules__take_linear_time_on_texts_made_for_them),
         cmocka_unit_test(rules__pass_over_what_is_nearly_one),
         cmocka_unit_test(rules__do_not_fire_inside_a_longer_word),
         cmocka_unit_test(rules__together_find_every_sample),
