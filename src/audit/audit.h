@@ -21,9 +21,6 @@ struct reglet__audit {
     uint64_t number;
     struct reglet__buf raw, shown; /* the texts of one record, kept for the memory of the next */
     struct reglet__redact_spans spans;
-    struct reglet__buf
-        harmless; /* the last texts that had no secret in them, in that edition of the redactor */
-    uint64_t edition;
 };
 
 void reglet__audit_begin(struct reglet__audit *audit, reglet_audit_fn write, void *user_data,

@@ -27,14 +27,12 @@ void reglet__audit_begin(struct reglet__audit *audit, reglet_audit_fn write, voi
                                     .plugin = plugin,
                                     .call = atomic_fetch_add_explicit(&calls, 1, memory_order_relaxed) + 1,
                                     .raw = REGLET__BUF_INIT(SIZE_MAX / 2),
-                                    .harmless = REGLET__BUF_INIT(SIZE_MAX / 2),
                                     .shown = REGLET__BUF_INIT(SIZE_MAX / 2)};
 }
 
 void reglet__audit_end(struct reglet__audit *audit) {
     reglet__buf_free(&audit->raw);
     reglet__buf_free(&audit->shown);
-    reglet__buf_free(&audit->harmless);
     reglet__redact_spans_clear(&audit->spans);
 }
 
@@ -82,24 +80,6 @@ static void show(struct reglet__audit *audit, struct text *text, size_t *first) 
     reglet__buf_append(&audit->shown, "", 1);
 }
 
-/* Plugins ask for the same again and again: look at a file, open it, read it. */
-static bool search(struct reglet__audit *audit) {
-    struct reglet__buf *raw = &audit->raw, *harmless = &audit->harmless;
-    uint64_t edition = reglet__redact_edition(audit->redactor);
-    audit->spans.count = 0;
-    if (edition == audit->edition && raw->size == harmless->size &&
-        memcmp(raw->data, harmless->data, raw->size) == 0)
-        return true;
-    if (reglet__redact_find(audit->redactor, raw->data, raw->size, &audit->spans) != REGLET_OK)
-        return false;
-    if (audit->spans.count == 0) {
-        reglet__buf_clear(harmless);
-        reglet__buf_append(harmless, raw->data, raw->size);
-        audit->edition = edition;
-    }
-    return true;
-}
-
 /* Puts all texts behind each other: a secret that is in one of them, or goes over several, is found in one search. */
 static bool find(struct reglet__audit *audit, struct text texts[TEXTS]) {
     reglet__buf_clear(&audit->raw);
@@ -111,7 +91,8 @@ static bool find(struct reglet__audit *audit, struct text texts[TEXTS]) {
         texts[i].end = audit->raw.size;
         reglet__buf_append(&audit->raw, "\n", 1);
     }
-    return audit->redactor && audit->raw.status == REGLET_OK && search(audit);
+    return audit->redactor && audit->raw.status == REGLET_OK &&
+           reglet__redact_find(audit->redactor, audit->raw.data, audit->raw.size, &audit->spans) == REGLET_OK;
 }
 
 static void count(struct reglet__audit *audit) {
@@ -132,8 +113,7 @@ static void redact(struct reglet__audit *audit, struct text texts[TEXTS]) {
     for (size_t i = 0; i < TEXTS; i++)
         if (texts[i].raw)
             *texts[i].out = complete ? audit->shown.data + texts[i].shown : lost;
-    audit->raw.status = audit->shown.status = audit->harmless.status =
-        REGLET_OK; /* there may be memory for the next one */
+    audit->raw.status = audit->shown.status = REGLET_OK; /* there may be memory for the next one */
 }
 
 /* --- Records ---------------------------------------------------------------------------------------------- */

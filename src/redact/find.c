@@ -33,6 +33,16 @@ static void give_back(reglet_redactor *redactor, struct reglet__scan *scan) {
     reglet__scan_free(scan);
 }
 
+void reglet__redactor_forget(reglet_redactor *redactor) {
+    for (size_t i = 0; i < REGLET__REDACT_IDLE_SCANS; i++) {
+        struct reglet__scan *scan = atomic_exchange_explicit(&redactor->idle[i], NULL, memory_order_acquire);
+        if (!scan)
+            continue;
+        reglet__scan_forget_harmless(scan);
+        give_back(redactor, scan);
+    }
+}
+
 static reglet_status find_by_rules(reglet_redactor *redactor, const char *text, size_t size,
                                    struct reglet__redact_spans *spans,
                                    const struct reglet__interrupt *interrupt) {
@@ -41,7 +51,12 @@ static reglet_status find_by_rules(reglet_redactor *redactor, const char *text, 
     struct reglet__scan *scan = take_scan(redactor);
     if (!scan)
         return REGLET_ERR_NO_MEMORY;
-    reglet_status status = reglet__scan_text(scan, text, size, spans, interrupt);
+    reglet_status status = REGLET_OK;
+    if (!reglet__scan_knows_harmless(scan, text, size)) {
+        status = reglet__scan_text(scan, text, size, spans, interrupt);
+        if (status == REGLET_OK && spans->count == 0) /* nor is a known value in it */
+            reglet__scan_remember_harmless(scan, text, size);
+    }
     give_back(redactor, scan);
     return status;
 }

@@ -56,9 +56,6 @@ reglet_status reglet__redact_supported(reglet_error **err);
 /* The rule files that the redactor was made of: absolute, NULL-terminated; NULL: none. */
 const char *const *reglet__redactor_files(const reglet_redactor *redactor);
 
-/* A number that changes when a known value is added: as long as it stays, a text without a secret has none. */
-uint64_t reglet__redact_edition(reglet_redactor *redactor);
-
 /* Adds to the number of times that a rule replaced something; for metrics. */
 void reglet__redact_count(reglet_redactor *redactor, int32_t rule, uint64_t times);
 /* That number. `rule` as above. */

@@ -214,10 +214,6 @@ struct reglet__values *reglet__redactor_values(reglet_redactor *redactor) {
     return current;
 }
 
-uint64_t reglet__redact_edition(reglet_redactor *redactor) {
-    return atomic_load(&redactor->values.edition);
-}
-
 static reglet_status add_values(reglet_redactor *redactor, const reglet_secret *secrets, size_t count,
                                 reglet_error **err) {
     struct reglet__redact_values *values = &redactor->values;
@@ -228,11 +224,12 @@ static reglet_status add_values(reglet_redactor *redactor, const reglet_secret *
     if (status == REGLET_OK) {
         pthread_mutex_lock(&values->lock);
         atomic_store_explicit(&values->current, next, memory_order_release);
-        atomic_fetch_add(&values->edition, 1);
         pthread_mutex_unlock(&values->lock);
         reglet__values_unref(last);
     }
     pthread_mutex_unlock(&values->adding);
+    if (status == REGLET_OK)
+        reglet__redactor_forget(redactor);
     return status;
 }
 

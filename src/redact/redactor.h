@@ -24,7 +24,6 @@ struct reglet__redact_hash {
 struct reglet__redact_values {
     pthread_mutex_t lock;
     _Atomic(struct reglet__values *) current; /* NULL: none */
-    _Atomic(uint64_t) edition;                /* how often it was replaced */
     pthread_mutex_t adding;                   /* held while a new set is made */
 };
 
@@ -48,5 +47,8 @@ struct reglet_redactor {
 
 /* The known values of this moment, as a reference; NULL: none. */
 struct reglet__values *reglet__redactor_values(reglet_redactor *redactor);
+
+/* Forgets the texts in which nothing was found: what is a known value from now on may be in one. */
+void reglet__redactor_forget(reglet_redactor *redactor);
 
 #endif

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "redact/search.h"
+#include "util/cleanup.h"
 #include "util/limits.h"
 
 enum { KEYWORD_UNKNOWN, KEYWORD_PRESENT, KEYWORD_ABSENT };
@@ -36,6 +37,11 @@ struct reglet__scan {
     size_t count, room;
     struct ends *ends;
     size_t ends_count, ends_room;
+    size_t forgotten_next;
+    struct {
+        size_t size; /* 0: none */
+        char text[REGLET__REDACT_HARMLESS_BYTES];
+    } harmless[REGLET__REDACT_HARMLESS_TEXTS];
 };
 
 /* Of one set in one text. */
@@ -53,6 +59,7 @@ struct pass {
 void reglet__scan_free(struct reglet__scan *scan) {
     if (!scan)
         return;
+    reglet__scan_forget_harmless(scan);
     hs_free_scratch(scan->scratch);
     free(scan->progress);
     free(scan->regions);
@@ -80,6 +87,25 @@ struct reglet__scan *reglet__scan_new(const struct reglet__scan_plan *plan) {
         return scan;
     reglet__scan_free(scan);
     return NULL;
+}
+
+bool reglet__scan_knows_harmless(const struct reglet__scan *scan, const char *text, size_t size) {
+    for (size_t i = 0; i < ARRAY_LEN(scan->harmless); i++)
+        if (scan->harmless[i].size == size && memcmp(scan->harmless[i].text, text, size) == 0)
+            return true;
+    return false;
+}
+
+void reglet__scan_remember_harmless(struct reglet__scan *scan, const char *text, size_t size) {
+    if (size > sizeof scan->harmless[0].text)
+        return;
+    memcpy(scan->harmless[scan->forgotten_next].text, text, size);
+    scan->harmless[scan->forgotten_next].size = size;
+    scan->forgotten_next = (scan->forgotten_next + 1) % ARRAY_LEN(scan->harmless);
+}
+
+void reglet__scan_forget_harmless(struct reglet__scan *scan) {
+    explicit_bzero(scan->harmless, sizeof scan->harmless);
 }
 
 static int32_t number_of(const struct reglet__scan_rules *rules, size_t rule) {

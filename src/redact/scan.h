@@ -32,6 +32,14 @@ struct reglet__scan;
 struct reglet__scan *reglet__scan_new(const struct reglet__scan_plan *plan);
 void reglet__scan_free(struct reglet__scan *scan);
 
+/*
+ * Texts in which nothing was found: what is said again a moment later (the same file is looked at, opened and read; nothing
+ * changed since the last observation) need not be searched again. Short ones, and the last few.
+ */
+bool reglet__scan_knows_harmless(const struct reglet__scan *scan, const char *text, size_t size);
+void reglet__scan_remember_harmless(struct reglet__scan *scan, const char *text, size_t size);
+void reglet__scan_forget_harmless(struct reglet__scan *scan); /* wipes them */
+
 /* Adds what the rules find; in no order. INVALID_ARGUMENT: a text of 4 GiB and more; NO_MEMORY. */
 reglet_status reglet__scan_text(struct reglet__scan *scan, const char *text, size_t size,
                                 struct reglet__redact_spans *spans,

@@ -134,6 +134,8 @@ enum {
         256, /* places behind a match that are looked at for the end of a longer one */
     REGLET__REDACT_OVERLAP_BYTES = 64,       /* behind a secret that may begin the next match too */
     REGLET__REDACT_IDLE_SCANS = 16,          /* that one redactor keeps for the next texts */
+    REGLET__REDACT_HARMLESS_TEXTS = 8,       /* in which nothing was found, that one scan remembers */
+    REGLET__REDACT_HARMLESS_BYTES = 1024,    /* of one of them; longer ones are searched each time */
     REGLET__MAX_REDACT_PATH_SEGMENTS = 4096, /* names and indexes in all paths of one redactor */
     REGLET__MAX_HELD_EVENTS = 1000,     /* events of one call that wait for others; more force them out */
     REGLET__MAX_HELD_BYTES = 256 << 10, /* texts in them */

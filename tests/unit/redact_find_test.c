@@ -198,6 +198,27 @@ static void pattern__none_takes_more_than_linear_time(void **state) {
     }
 }
 
+/* What was searched a moment ago is not searched again, and what is a secret since then is found in it nevertheless. */
+static void find__text_without_a_secret_is_remembered_until_there_is_one(void **state) {
+    (void)state;
+    static const char *const texts[] = {"look at /etc/hunter22/x", "look at /etc/hosts", "password=", "x"};
+    reglet_redactor *redactor = make(NULL);
+    struct reglet__redact_spans spans = {0};
+    for (int round = 0; round < 3; round++)
+        for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+            assert_int_equal(reglet__redact_find(redactor, texts[i], strlen(texts[i]), &spans), REGLET_OK);
+            assert_int_equal(spans.count, 0);
+        }
+    assert_int_equal(reglet_redactor_add_secret(redactor, "hunter22", 8, NULL), REGLET_OK);
+    for (int round = 0; round < 3; round++) {
+        assert_int_equal(reglet__redact_find(redactor, texts[0], strlen(texts[0]), &spans), REGLET_OK);
+        assert_int_equal(spans.count, 1);
+        assert_int_equal(spans.items[0].start, 13);
+    }
+    reglet__redact_spans_clear(&spans);
+    reglet_redactor_unref(redactor);
+}
+
 /* A call that is over does not wait until all of a text was searched that takes long. */
 static void find__ends_when_its_call_does(void **state) {
     (void)state;
@@ -317,6 +338,7 @@ int main(void) {
         cmocka_unit_test(text__secrets_are_replaced_and_counted),
         cmocka_unit_test(text__a_forged_marker_stays_and_is_not_counted),
         cmocka_unit_test(hash__equal_secrets_are_comparable_in_every_form),
+        cmocka_unit_test(find__text_without_a_secret_is_remembered_until_there_is_one),
         cmocka_unit_test(find__ends_when_its_call_does),
         cmocka_unit_test(pattern__none_takes_more_than_linear_time),
         cmocka_unit_test(text__megabytes_without_a_line_break_take_bounded_time),
