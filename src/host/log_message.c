@@ -58,7 +58,7 @@ bool reglet__host_log_message(struct reglet__guest *guest, union reglet__slot *s
     if (!count(guest, host, taken < REGLET__MAX_LOG_REQUEST ? taken : REGLET__MAX_LOG_REQUEST))
         return false;
     struct reglet__log_request request;
-    const struct reglet__screen *screen = instead ? NULL : &host->screen;
+    const struct reglet__screen *screen = instead || !host->screen.replace ? NULL : &host->screen;
     if (reglet__log_request_parse(bytes, size, screen, &request) != REGLET_OK)
         return out_of_memory(guest);
     reglet_log_event event = {.struct_size = sizeof event,
