@@ -1,5 +1,6 @@
 """`reglet batch`: many observations from lines of JSON. CTest sets the same variables as for cli_test.py."""
 
+import base64
 import fcntl
 import json
 import os
@@ -727,6 +728,19 @@ class LogFormatTest(BatchTest):
         self.assertEqual(denials[0]["attrs"]["grant"], "fs:read:/etc/shadow")
         self.assertRegex(denials[0]["time"], r"^20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z$")
         self.assertTrue(any("2 lines" in one["message"] for one in events))
+
+    def test_no_text_of_a_plugin_ends_a_line_or_steers_a_terminal(self):
+        hostile = "a\nb\r\x1b]52;c;AAAA\x07\u202egnp.exe\u2028\u0085end"
+        steps = [{"log": {"level": "WARN", "message": hostile, "attrs": [{"key": hostile, "type": "string", "value": hostile}]}},
+                 {"stdout_base64": base64.b64encode(b"\x1b[2J\xff\xfe out\n").decode()}]
+        request = json.dumps({"plugin": guest("teller"), "values": {"steps": steps}}) + "\n"
+        result = self.batch(request, "--log-format", "json")
+        events = [json.loads(one) for one in result.err.split("\n") if one]
+        self.assertTrue(all(isinstance(one, dict) for one in events))
+        self.assertTrue([one for one in events if "gnp.exe" in one["message"]])
+        self.assertTrue([one for one in events if one["message"].endswith(" out")])
+        for steering in "\x1b\x07\r\u202e\u2028\u0085":
+            self.assertNotIn(steering, result.err)
 
     def test_another_format_is_refused(self):
         result = self.batch("", "--log-format", "xml")

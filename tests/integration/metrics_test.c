@@ -125,6 +125,37 @@ static void metrics__bytes_of_evidence_are_counted(void **state) {
     reglet_metrics_unref(metrics);
 }
 
+static void metrics__bytes_of_output_and_log_are_counted(void **state) {
+    (void)state;
+    reglet_metrics *metrics = new_metrics();
+    reglet_runtime *runtime = new_counting_runtime(metrics);
+    reglet_plugin *plugin = load_guest(runtime, "teller");
+    expect_evidence(observe_json(plugin,
+                                 "{\"steps\":[{\"stdout\":\"twelve bytes\"},{\"stderr\":\"eight ..\"},"
+                                 "{\"log\":{\"level\":\"INFO\",\"message\":\"m\"}}]}",
+                                 0),
+                    "\"status\":true");
+    assert_int_equal(sample(metrics, "reglet_bytes_total{plugin=\"teller\",what=\"output\"}"), 12 + 8);
+    assert_int_equal(sample(metrics, "reglet_bytes_total{plugin=\"teller\",what=\"log\"}"),
+                     strlen("{\"level\":\"INFO\",\"message\":\"m\"}"));
+    assert_int_equal(sample(metrics, "reglet_bytes_total{plugin=\"teller\",what=\"network_in\"}"), 0);
+    reglet_plugin_unref(plugin);
+    reglet_runtime_free(runtime);
+    reglet_metrics_unref(metrics);
+}
+
+static void metrics__memories_are_those_of_the_process(void **state) {
+    (void)state;
+    reglet_metrics *metrics = new_metrics();
+    reglet_runtime *runtime = new_counting_runtime(metrics);
+    observe_file(runtime, "/etc/hosts", "\"status\":true");
+    assert_int_equal(sample(metrics, "reglet_memories{state=\"in_use\"}"), 0);
+    assert_true(sample(metrics, "reglet_memories{state=\"idle\"}") >= 1);
+    assert_true(sample(metrics, "reglet_memory_kept_bytes") > 0);
+    reglet_runtime_free(runtime);
+    reglet_metrics_unref(metrics);
+}
+
 static void metrics__redactions_are_counted_by_rule(void **state) {
     (void)state;
     static const reglet_secret secret = {"correct horse", 13};
@@ -200,6 +231,8 @@ int main(void) {
         cmocka_unit_test(metrics__host_functions_are_counted_by_decision),
         cmocka_unit_test(metrics__several_runtimes_count_into_one_and_need_not_live),
         cmocka_unit_test(metrics__bytes_of_evidence_are_counted),
+        cmocka_unit_test(metrics__bytes_of_output_and_log_are_counted),
+        cmocka_unit_test(metrics__memories_are_those_of_the_process),
         cmocka_unit_test(metrics__redactions_are_counted_by_rule),
         cmocka_unit_test(metrics__can_be_read_sample_by_sample),
         cmocka_unit_test(metrics__names_cannot_forge_lines_or_steer_a_terminal),

@@ -26,6 +26,21 @@ int __wrap_reglet__sys_mlock(const void *memory, size_t size) {
     return __real_reglet__sys_mlock(memory, size);
 }
 
+int __real_munmap(void *memory, size_t size);
+int __wrap_munmap(void *memory, size_t size);
+
+static const char *watched; /* what must be gone before it is unmapped */
+static bool was_wiped;
+
+int __wrap_munmap(void *memory, size_t size) {
+    if (memory == watched) {
+        was_wiped = true;
+        for (size_t i = 0; i < size; i++)
+            was_wiped = was_wiped && watched[i] == 0;
+    }
+    return __real_munmap(memory, size);
+}
+
 /* Whether the mapping that begins at `memory` has a flag, as the kernel knows it. */
 static bool has_flag(const void *memory, const char *flag) {
     char line[1024], start[32];
@@ -69,6 +84,17 @@ static void secret__is_locked_and_not_dumped(void **state) {
     memset(memory, 1, 10000);
     reglet__secret_free(memory, 10000);
     reglet__secret_free(NULL, 10000);
+}
+
+static void secret__is_wiped_before_it_is_given_back(void **state) {
+    (void)state;
+    void *memory = NULL;
+    assert_int_equal(reglet__secret_new(10000, &memory, NULL), REGLET_OK);
+    memset(memory, 's', 10000);
+    watched = memory;
+    reglet__secret_free(memory, 10000);
+    watched = NULL;
+    assert_true(was_wiped);
 }
 
 static void secret__values_and_salt_are_in_such_memory(void **state) {
@@ -142,6 +168,7 @@ static void memory__each_failing_allocation_is_reported_and_nothing_leaks(void *
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(secret__is_locked_and_not_dumped),
+        cmocka_unit_test(secret__is_wiped_before_it_is_given_back),
         cmocka_unit_test(secret__values_and_salt_are_in_such_memory),
         cmocka_unit_test(secret__that_cannot_be_locked_is_refused),
         cmocka_unit_test(memory__each_failing_allocation_is_reported_and_nothing_leaks),
