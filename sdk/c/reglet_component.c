@@ -69,7 +69,7 @@ static reglet_plugin_option_u64_t timeout_of(plugin_value request) {
 
 static size_t count(plugin_value array) {
     size_t items = 0;
-    while (plugin_item(array, items).text)
+    while (plugin__next(&array, NULL).text)
         items++;
     return items;
 }
@@ -189,15 +189,16 @@ static char *config_text(const reglet_plugin_list_tuple2_string_string_t *values
 }
 
 static void put_data(plugin_value data, reglet_plugin_types_list_tuple2_string_value_t *out) {
+    plugin_value rest = data, name = {0};
     size_t members = 0;
-    const char *name = NULL;
-    while (plugin_member(data, members, &name).text)
+    while (plugin__next(&rest, &name).text)
         members++;
     out->ptr = members ? calloc(members, sizeof *out->ptr) : NULL;
     out->len = out->ptr ? members : 0;
+    rest = data;
     for (size_t i = 0; i < out->len; i++) {
-        plugin_value value = plugin_member(data, i, &name);
-        out->ptr[i].f0 = owned(name, strlen(name));
+        plugin_value value = plugin__next(&rest, &name);
+        out->ptr[i].f0 = owned_member(name, NULL);
         out->ptr[i].f1 = value_of(value);
     }
 }
@@ -205,24 +206,28 @@ static void put_data(plugin_value data, reglet_plugin_types_list_tuple2_string_v
 bool exports_reglet_plugin_plugin_observe(exports_reglet_plugin_plugin_config_t *config,
                                           exports_reglet_plugin_plugin_evidence_t *out,
                                           exports_reglet_plugin_plugin_error_t *failed) {
+    enum { STATUS, ERROR, DATA, RAW, COUNT };
+    static const char *const keys[] = {
+        [STATUS] = "status", [ERROR] = "error", [DATA] = "data", [RAW] = "raw"};
+    plugin_value values[COUNT];
     size_t config_size = 0, size = 0;
     char *text = config_text(&config->values, &config_size);
     const char *answer = plugin__observe(text ? text : "", config_size, &size);
-    plugin_value evidence = plugin_parse(answer, size), error = plugin_json(evidence, "error");
-    plugin_value raw = plugin_json(evidence, "raw");
-    if (!evidence.text) {
+    plugin_value evidence = {answer, size}; /* as the SDK wrote it */
+    if (!answer) {
         *failed = error_of((plugin_value){0});
         return false;
     }
+    plugin__find_members(evidence, keys, values, COUNT);
     memset(out, 0, sizeof *out);
-    out->status = plugin_bool(evidence, "status");
+    out->status = plugin_bool(values[STATUS], NULL);
     out->timestamp = owned("", 0);
-    out->error.is_some = error.text != NULL;
-    if (error.text)
-        out->error.val = error_of(error);
-    out->raw.is_some = raw.text != NULL;
-    out->raw.val = owned_member(evidence, "raw");
-    put_data(plugin_json(evidence, "data"), &out->data);
+    out->error.is_some = values[ERROR].text != NULL;
+    if (out->error.is_some)
+        out->error.val = error_of(values[ERROR]);
+    out->raw.is_some = values[RAW].text != NULL;
+    out->raw.val = owned_member(values[RAW], NULL);
+    put_data(values[DATA], &out->data);
     return true;
 }
 
@@ -409,7 +414,7 @@ static reglet_plugin_list_string_t strings(plugin_value array) {
     reglet_plugin_list_string_t list = {.len = count(array)};
     list.ptr = plugin__keep((list.len + 1) * sizeof *list.ptr);
     for (size_t i = 0; list.ptr && i < list.len; i++)
-        list.ptr[i] = borrowed(plugin_item(array, i), NULL);
+        list.ptr[i] = borrowed(plugin__next(&array, NULL), NULL);
     list.len = list.ptr ? list.len : 0;
     return list;
 }
@@ -491,18 +496,17 @@ COMPONENT_FUNCTION(dns_lookup) {
 /* {"name": ["value", …], …}, as pairs. */
 static reglet_plugin_list_tuple2_string_string_t headers_of(plugin_value object) {
     reglet_plugin_list_tuple2_string_string_t pairs = {0};
-    const char *name = NULL;
+    plugin_value rest = object, name = {0}, values, value;
     size_t total = 0;
-    for (size_t i = 0; plugin_member(object, i, &name).text; i++)
-        total += count(plugin_member(object, i, &name));
+    while ((values = plugin__next(&rest, &name)).text)
+        total += count(values);
     pairs.ptr = plugin__keep((total + 1) * sizeof *pairs.ptr);
-    for (size_t i = 0; pairs.ptr && plugin_member(object, i, &name).text; i++) {
-        plugin_value values = plugin_member(object, i, &name);
-        for (size_t j = 0; plugin_item(values, j).text; j++) {
-            pairs.ptr[pairs.len].f0 = (text_t){(uint8_t *)(uintptr_t)name, strlen(name)};
-            pairs.ptr[pairs.len++].f1 = borrowed(plugin_item(values, j), NULL);
+    rest = object;
+    while (pairs.ptr && (values = plugin__next(&rest, &name)).text)
+        while ((value = plugin__next(&values, NULL)).text) {
+            pairs.ptr[pairs.len].f0 = borrowed(name, NULL);
+            pairs.ptr[pairs.len++].f1 = borrowed(value, NULL);
         }
-    }
     return pairs;
 }
 

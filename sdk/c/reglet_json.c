@@ -341,6 +341,18 @@ static plugin_value value_at(plugin_value container, char open, size_t index, pl
     return (plugin_value){0};
 }
 
+plugin_value plugin__next(plugin_value *rest, plugin_value *name) {
+    plugin_value value = {0};
+    struct cursor c = {rest->text, rest->text ? rest->text + rest->size : NULL};
+    bool more = c.at && (take(&c, name ? '{' : '[') || take(&c, ','));
+    if (more && name)
+        more = next_value(&c, name) && take(&c, ':');
+    if (!more || !next_value(&c, &value))
+        value = (plugin_value){0};
+    *rest = (plugin_value){value.text ? c.at : NULL, (size_t)(c.end - c.at)};
+    return value;
+}
+
 plugin_value plugin_item(plugin_value array, size_t index) {
     return value_at(array, '[', index, NULL);
 }

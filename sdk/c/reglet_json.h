@@ -23,6 +23,8 @@ plugin_type plugin__type_of(plugin_value value); /* of a value that is there, an
 bool plugin__parse_int(plugin_value value, int64_t *out);
 /* The values of several keys, in one pass; text NULL where there is none. */
 void plugin__find_members(plugin_value object, const char *const *keys, plugin_value *values, size_t count);
+/* Goes through an array, or with `name` through an object: *rest begins as all of it. Text NULL past the end. */
+plugin_value plugin__next(plugin_value *rest, plugin_value *name);
 /* The fallback of a field, when `object` is the config of this observe; else text NULL. */
 plugin_value plugin__fallback(plugin_value object, const char *key);
 
