@@ -166,6 +166,7 @@ static char *repeat(const char *piece, size_t size) {
 /* What takes a backtracking matcher exponential, or one that begins anew at every place quadratic, time. */
 static void pattern__none_takes_more_than_linear_time(void **state) {
     (void)state;
+    needs_no_second_thread();
     static const struct {
         const char *pattern, *piece;
     } bombs[] = {
@@ -248,6 +249,7 @@ static void find__ends_when_its_call_does(void **state) {
 /* With the built-in rules: nothing, what begins like a secret everywhere, and what needs every exception to be judged. */
 static void text__megabytes_without_a_line_break_take_bounded_time(void **state) {
     (void)state;
+    needs_no_second_thread();
     static const struct {
         const char *piece;
         size_t size;
@@ -272,6 +274,7 @@ static void text__megabytes_without_a_line_break_take_bounded_time(void **state)
 
 static void text__a_flood_of_matches_is_replaced_one_by_one(void **state) {
     (void)state;
+    needs_no_second_thread();
     enum { COUNT = 200000 };
     reglet_redactor *redactor = make_patterns("tok_[a-z]{4}", NULL);
     char *text = repeat("tok_abcd,", 9 * COUNT), *out = NULL;
