@@ -165,10 +165,10 @@ static reglet_status take_image(const struct visit *visit, struct reglet__inspec
     bool good = true;
     if (!reglet__module_export(visit->module, observe))
         good = refuse_image(inspected, "it does not export \"%s\"", observe);
-    else if (reason)
-        good = refuse_image(inspected, "%s", reason);
     else if (visit->plugin->runtime->limits.image_calls == 0)
         good = refuse_image(inspected, "images are turned off");
+    else if (reason)
+        good = refuse_image(inspected, "%s", reason);
     else
         return try_image(visit, inspected, err);
     return good ? REGLET_OK : reglet__fail_memory(err);

@@ -1,6 +1,5 @@
 /* Every built-in rule finds its sample wherever it stands, and nothing else; no rule fires on texts without secrets. */
 #define _GNU_SOURCE
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -267,10 +266,10 @@ static double time_of(struct finder *finder, const char *piece, size_t size) {
 /* Four times the text may take some four times as long; sixteen times is what a quadratic search takes. */
 static void assert_linear(struct finder *finder, const char *id, const char *piece) {
     enum { SIZE = 16 << 10 };
-    double one = 0, four = 1e9;
-    for (int attempt = 0; attempt < 4; attempt++) { /* what is slow for once is the machine's doing */
-        one = fmax(one, time_of(finder, piece, SIZE));
-        four = fmin(four, time_of(finder, piece, 4 * SIZE));
+    double one = 0, four = 0;
+    for (int attempt = 0; attempt < 4; attempt++) {
+        one = time_of(finder, piece, SIZE);
+        four = time_of(finder, piece, 4 * SIZE);
         if (four <= 8 * one + 0.002)
             return;
     }
